@@ -1,0 +1,45 @@
+// The log front: one line an event, levels, key=value fields; spdlog stays behind it.
+#pragma once
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+
+namespace jitproxy::log {
+
+enum class level : std::uint8_t { debug, info, warning, error, off };
+enum class format : std::uint8_t { text, json };
+
+// A field's value is text or a number. There is no way to pass a secret: it has no string conversion.
+struct field {
+    std::string_view key;
+    std::string value;
+    field(std::string_view k, std::string_view v) : key(k), value(v) {}
+    field(std::string_view k, char const* v) : key(k), value(v) {}
+    field(std::string_view k, std::string const& v) : key(k), value(v) {}
+    template <class N>
+    requires std::is_arithmetic_v<N> field(std::string_view k, N n) : key(k), value(std::to_string(n)) {}
+};
+
+void configure(level minimum, format form);  // stderr; before threads start, and again at reload
+[[nodiscard]] bool enabled(level l) noexcept;
+// Control characters in message and values are escaped: one call is one line.
+void write(level l, std::string_view message, std::initializer_list<field> fields = {});
+
+inline void debug(std::string_view m, std::initializer_list<field> f = {}) {
+    write(level::debug, m, f);
+}
+inline void info(std::string_view m, std::initializer_list<field> f = {}) {
+    write(level::info, m, f);
+}
+inline void warning(std::string_view m, std::initializer_list<field> f = {}) {
+    write(level::warning, m, f);
+}
+inline void error(std::string_view m, std::initializer_list<field> f = {}) {
+    write(level::error, m, f);
+}
+
+// Tests: takes every line (after formatting, without newline) instead of stderr; nullptr puts stderr back.
+void capture(void (*sink)(std::string_view line));
+
+}  // namespace jitproxy::log

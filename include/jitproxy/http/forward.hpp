@@ -1,0 +1,54 @@
+// What an intermediary writes: the head it sends on, with hop-by-hop fields handled (RFC 9110 7.6, RFC 9112 9.3).
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "jitproxy/http/framing.hpp"
+#include "jitproxy/http/head.hpp"
+
+namespace jitproxy::http {
+
+struct outgoing_request {
+    std::string_view path;                  // origin form
+    std::string_view host;                  // value of Host, made from the target
+    std::string_view bearer;                // empty: Authorization passes as it came
+    bool keep_agent_authorization = false;  // a bearer is set only where the agent sent no Authorization
+    body_framing framing;
+    bool upgrade = false;  // pass Upgrade and "Connection: upgrade"
+    std::string_view via;  // this proxy's pseudonym; the received version goes before it
+};
+// Appends to `out`. Removed: Host (made anew, first), Connection and what it nominates, Keep-Alive, Proxy-*, TE but
+// "trailers", Trailer, Transfer-Encoding (made anew from framing), Upgrade (unless asked), JIT-Justification.
+// Everything else keeps order, duplicates, spelling.
+void write_request_head(std::string& out, request_head const& head, outgoing_request const& options);
+
+using extra_field = std::pair<std::string_view, std::string_view>;
+struct outgoing_response {
+    body_framing framing;  // how the body goes to the client
+    version client_version = version::http_1_1;
+    bool keep_alive = true;  // false: "Connection: close"
+    bool upgrade = false;    // 101: pass Upgrade and "Connection: upgrade"
+    std::string_view via;
+    std::span<extra_field const> extra;  // appended; fields of these names from upstream are removed first
+};
+void write_response_head(std::string& out, response_head const& head, outgoing_response const& options);
+
+// RFC 9110 7.6.3: has this proxy (by its pseudonym) forwarded the message already?
+[[nodiscard]] bool via_contains(request_head const& head, std::string_view pseudonym) noexcept;
+// A pseudonym that is this process's own: "jitproxy-" and random characters.
+[[nodiscard]] std::string make_via_pseudonym();
+
+// RFC 7617 credentials of Proxy-Authorization: user and password, or nullopt where the field is absent or is no Basic.
+struct basic_credentials {
+    std::string user;
+    std::string password;
+};
+[[nodiscard]] std::optional<basic_credentials> proxy_credentials(request_head const& head);
+// RFC 7240 "wait=SECONDS"; nullopt where it is absent or no number.
+[[nodiscard]] std::optional<std::uint32_t> prefer_wait(request_head const& head) noexcept;
+
+}  // namespace jitproxy::http

@@ -1,0 +1,73 @@
+// How long a message's body is (RFC 9112 6), judged once, strictly: what could be read in two ways is an error.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "jitproxy/http/head.hpp"
+
+namespace jitproxy::http {
+
+enum class body_kind : std::uint8_t {
+    none,         // no body
+    length,       // Content-Length
+    chunked,      // Transfer-Encoding: chunked
+    until_close,  // responses only: ends when the connection ends
+};
+
+struct body_framing {
+    body_kind kind = body_kind::none;
+    std::uint64_t length = 0;  // of kind length
+};
+
+// Also checks that there is exactly one valid Host with HTTP/1.1 (RFC 9112 3.2; at most one with 1.0).
+// Errors: ambiguous_framing (CL with TE, several or bad CL, TE other than "chunked", TE with HTTP/1.0),
+// malformed_request.
+[[nodiscard]] result<body_framing> request_framing(request_head const& head);
+// `method` is that of the request answered: HEAD, and CONNECT with 2xx, have no body; nor have 1xx, 204 and 304.
+// Errors: bad_response.
+[[nodiscard]] result<body_framing> response_framing(response_head const& head, std::string_view method);
+// RFC 9112 9.3: may the connection be used again after this message?
+[[nodiscard]] bool keeps_alive(request_head const& head) noexcept;
+[[nodiscard]] bool keeps_alive(response_head const& head, body_framing const& framing) noexcept;
+
+// Decodes chunked bodies piece by piece without copying. Extensions are dropped, trailers are checked and dropped.
+class chunk_decoder {
+  public:
+    struct step {
+        std::size_t consumed = 0;  // bytes of the input used up, `data` among them
+        std::string_view data;     // part of the input; may be empty
+    };
+    // Call until done() or until a step consumes nothing (then more input is needed).
+    // Errors carry the code given at construction (malformed_request or bad_response).
+    [[nodiscard]] result<step> next(std::string_view input);
+    [[nodiscard]] bool done() const noexcept { return state_ == state::done; }
+    explicit chunk_decoder(errc on_error = errc::bad_response) : on_error_(on_error) {}
+
+  private:
+    enum class state : std::uint8_t {
+        size,           // hexadecimal digits of a chunk's size
+        extension,      // the rest of that line
+        size_lf,        // LF that ends it
+        data,           // the chunk's bytes
+        data_cr,        // CR after them
+        data_lf,        // LF after them
+        trailer_start,  // first byte of a trailer line, or CR of the last line
+        trailer,        // within a trailer line
+        trailer_lf,     // LF that ends a trailer line
+        last_lf,        // LF that ends the body
+        done,
+    };
+    [[nodiscard]] error fail(char const* what) const;
+    state state_ = state::size;
+    errc on_error_;
+    std::uint64_t left_ = 0;      // of the chunk's data
+    std::uint32_t digits_ = 0;    // of the size read so far
+    std::uint32_t overhead_ = 0;  // bytes of extensions and trailers, which are limited
+};
+
+// "1a2b\r\n": what goes before `size` bytes of data. After them CRLF; the end is "0\r\n\r\n".
+void append_chunk_size(std::string& out, std::uint64_t size);
+inline constexpr std::string_view last_chunk = "0\r\n\r\n";
+
+}  // namespace jitproxy::http

@@ -1,0 +1,34 @@
+// Answers that the proxy makes itself: problem+json (RFC 9457) with Proxy-Status (RFC 9209).
+#pragma once
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "jitproxy/base/error.hpp"
+#include "jitproxy/http/forward.hpp"
+
+namespace jitproxy::http {
+
+// The one table from an error to the wire.
+struct error_mapping {
+    unsigned status;                // HTTP status code
+    std::string_view proxy_status;  // RFC 9209 2.3 error type
+    std::string_view title;         // problem+json title
+};
+[[nodiscard]] error_mapping mapping_of(errc code) noexcept;
+[[nodiscard]] std::string_view reason_phrase(unsigned status) noexcept;
+
+struct reply_options {
+    bool head_only = false;   // HEAD: no body, but its length
+    bool keep_alive = false;  // else "Connection: close"
+    std::span<extra_field const> extra;
+};
+// A whole answer. Adds Proxy-Authenticate: Basic realm="jitproxy" to a 407, and Retry-After from the error.
+void write_error_reply(std::string& out, error const& e, reply_options const& options);
+// The Proxy-Status value: `jitproxy; error=dns_timeout; details="…"`. For answers that came from upstream: error
+// optional.
+[[nodiscard]] std::string proxy_status_value(std::string_view error_type, std::string_view details);
+// The problem+json document of an error (also used by the control API).
+[[nodiscard]] std::string problem_json(error const& e);
+
+}  // namespace jitproxy::http

@@ -1,0 +1,49 @@
+// What a worker knows of a session: an immutable copy, made on the control thread and sent to every worker. The hot
+// path reads its worker's own copy and never waits for the control thread.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "jitproxy/base/clock.hpp"
+#include "jitproxy/base/secret.hpp"
+
+namespace jitproxy::jit {
+
+struct scoped_bearer {
+    std::string grant_id;  // names the grant to the task manager; no secret
+    secret_ptr token;
+    steady_time usable_until;
+};
+
+struct string_hash {  // heterogeneous lookup
+    using is_transparent = void;
+    std::size_t operator()(std::string_view s) const noexcept { return std::hash<std::string_view>{}(s); }
+};
+
+struct session_snapshot {
+    std::string session_id;
+    secret_ptr proxy_secret;              // password of the proxy credentials; empty for the automatic session
+    bool automatic = false;               // the one for clients without credentials
+    bool accepting = true;                // false from the first moment of closing
+    secret_ptr bearer;                    // the agent's own, or the delegated one
+    std::uint64_t bearer_generation = 0;  // tells a refreshed bearer from the one that was refused
+    // Grants by resource_key(): "METHOD https://host:port/path?query".
+    std::unordered_map<std::string, scoped_bearer, string_hash, std::equal_to<>> grants;
+};
+using snapshot_ptr = std::shared_ptr<session_snapshot const>;
+
+[[nodiscard]] std::string resource_key(std::string_view method, std::string_view origin, std::string_view path);
+
+// Where snapshots go. Called on the control thread.
+class snapshot_sink {
+  public:
+    virtual ~snapshot_sink() = default;
+    // New or changed; `accepting` false is sent before anything of the session is torn down.
+    virtual void publish(snapshot_ptr session) = 0;
+    virtual void withdraw(std::string const& session_id) = 0;
+};
+
+}  // namespace jitproxy::jit

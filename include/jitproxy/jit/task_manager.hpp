@@ -1,0 +1,122 @@
+// Sessions, permission requests and grants: one object, used on the control thread only. It holds no socket and no
+// thread; time and the world come through ports. Its decisions are made by the machines in jit/session.hpp and
+// jit/permission_request.hpp.
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "jitproxy/jit/permission.hpp"
+#include "jitproxy/jit/ports.hpp"
+#include "jitproxy/jit/snapshot.hpp"
+
+namespace jitproxy::jit {
+
+struct task_manager_options {
+    milliseconds idle_timeout{std::chrono::minutes{15}};  // of the automatic session, and of others where set
+    milliseconds hold{std::chrono::minutes{5}};           // how long a client waits for a human
+    milliseconds poll_first{500};
+    milliseconds poll_longest{5000};
+    seconds denial_memory{10};
+    seconds expiry_margin{15};  // a token is not used when less of its life is left (at most a tenth of its life)
+};
+
+struct session_order {
+    task_order task;
+    std::string parent_session_id;
+    secret_ptr user_token;  // for on_behalf_of; may be null
+    bool automatic = false;
+    long owner_pid = 0;  // of `run`; 0: none
+};
+enum class session_status : std::uint8_t { opening, open, closing, completed, failed };
+[[nodiscard]] std::string_view to_string(session_status s) noexcept;
+struct session_info {
+    std::string session_id;
+    std::string task_id;
+    std::string name;
+    session_status status = session_status::opening;
+    bool automatic = false;
+    wall_time opened_at;
+    std::optional<wall_time> expires_at;
+    std::optional<wall_time> completed_at;
+    std::size_t live_grants = 0;
+    std::size_t pending_requests = 0;
+};
+struct opened_session {
+    session_info info;
+    snapshot_ptr snapshot;  // holds the proxy secret
+};
+struct request_info {        // GET /v1/requests
+    std::string request_id;  // the AS's; "local-…" while it has none
+    std::string session_id;
+    std::string api;
+    std::string status;  // pending, approved, granted, denied, expired, refused, error
+    std::string risk_level;
+    std::string justification;
+    std::string reason;
+    json::array authorization_details;
+    wall_time created_at;
+    std::optional<wall_time> expires_at;
+};
+struct agent_token_info {
+    std::string state;  // "none", "fetching", "live", "failed"
+    std::optional<wall_time> expires_at;
+    std::string last_error;
+};
+
+struct manager_ports {
+    authorization_server& as;
+    jit::journal& journal;
+    scheduler& clock;
+    snapshot_sink& snapshots;
+    event_sink& events;
+};
+
+class task_manager {
+  public:
+    task_manager(manager_ports ports, task_manager_options options);
+    ~task_manager();
+
+    // Fetches the agent token, keeps it fresh from now on, and completes what an earlier life left open.
+    void start();
+
+    // Errors: as_*, storage, shutting_down, not_found (parent).
+    void open_session(session_order order, callback<opened_session> done);
+    // The session of clients without credentials: opened at first use, once for all who ask at the same time.
+    void ensure_automatic_session(callback<snapshot_ptr> done);
+    // Answers once the AS has confirmed; info.status tells. A second call joins the first. Errors: not_found, as_*.
+    void close_session(std::string const& session_id, callback<session_info> done);
+    // Last request seen; keeps idle sessions alive. Workers report it now and then, not per request.
+    void touch(std::string const& session_id);
+
+    using ticket = std::uint64_t;
+    // Joins the request in flight for the same session, origin and canonical details, or starts it; each member of an
+    // array is asked for, and the outcome is granted when all are. Calls back exactly once unless cancelled.
+    ticket request_permission(permission_need need, std::function<void(permission_outcome)> done);
+    // The client is gone: it is not told any more, but the permission request goes on.
+    void cancel(ticket t);
+    // A bearer was refused with invalid_token. Fetches the session's bearer anew unless a newer one is there already;
+    // with a grant id drops that grant instead and answers at once.
+    void bearer_refused(std::string const& session_id, std::uint64_t generation, std::string const& grant_id,
+                        callback<snapshot_ptr> done);
+
+    void approve(std::string const& request_id, secret_ptr user_bearer, std::string notes, callback<request_info> done);
+    void deny(std::string const& request_id, secret_ptr user_bearer, std::string reason, callback<request_info> done);
+
+    // Closes every session; calls back when all are confirmed. Nothing new is opened from now on. What is not confirmed
+    // when the owner's patience ends stays in the journal.
+    void shut_down(std::function<void()> done);
+
+    [[nodiscard]] std::vector<session_info> sessions() const;
+    [[nodiscard]] std::optional<session_info> session(std::string const& session_id) const;
+    [[nodiscard]] std::vector<request_info> requests() const;
+    [[nodiscard]] agent_token_info agent_token() const;
+    [[nodiscard]] std::size_t live_grants() const;
+
+  private:
+    struct impl;
+    std::shared_ptr<impl> impl_;
+};
+
+}  // namespace jitproxy::jit

@@ -1,0 +1,44 @@
+// Name resolution that holds nobody up: c-ares on an io_context, with a cache that respects TTLs.
+#pragma once
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/address.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "jitproxy/base/clock.hpp"
+#include "jitproxy/base/error.hpp"
+
+namespace jitproxy::net {
+
+struct resolver_options {
+    milliseconds timeout{5000};  // whole lookup, all tries
+    std::size_t cache_entries = 1024;
+    seconds max_ttl{300};
+    seconds negative_ttl{5};
+    std::string servers;  // "127.0.0.1:5353,…" in place of the system's; tests
+};
+
+using addresses = std::vector<boost::asio::ip::address>;
+
+// One a worker; used on that worker's thread only. /etc/hosts is honoured; "localhost" and names below it are loopback
+// (RFC 6761).
+class resolver {
+  public:
+    resolver(boost::asio::io_context& io, resolver_options options);
+    ~resolver();
+    resolver(resolver const&) = delete;
+    resolver& operator=(resolver const&) = delete;
+
+    // Calls back on the worker, never from within this call; addresses in RFC 6724 order as the library sorts them. A
+    // literal address answers with itself. Errors: dns_timeout, dns_error. Equal names asked for at the same time are
+    // asked once.
+    void resolve(std::string const& normalised_host, std::function<void(result<addresses>)> callback);
+
+  private:
+    struct impl;
+    std::shared_ptr<impl> impl_;
+};
+
+}  // namespace jitproxy::net

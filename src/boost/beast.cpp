@@ -1,0 +1,2 @@
+// The one place where Beast's non-template parts are compiled.
+#include <boost/beast/src.hpp>
