@@ -1,11 +1,24 @@
 // Errors and result<T>: what went wrong, whose it is, and whether trying again may help.
 // Inside the program errors travel as values; exceptions are for start-up only.
+//
+//     result<void> check(int port) {
+//         if (port < 1) return make_error(errc::bad_argument, "port must be positive");
+//         return {};                           // success of a result<void>
+//     }
+//     result<server> open(int port) {
+//         if (auto ok = check(port); !ok) return ok.error();
+//         return server{port};                 // or: return {boost::system::in_place_value, port};
+//     }
+//
+// `*r` and `r->member` want a result that was tested; r.value() throws `failure` where there is none. error() copies.
 #pragma once
 #include <boost/system/result.hpp>
 #include <cstdint>
+#include <iosfwd>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace jitproxy {
 
@@ -82,6 +95,8 @@ struct error {
     std::string detail;   // for a human; what, where, how to mend; never a secret
     int retry_after = 0;  // seconds; 0: not known
 };
+
+std::ostream& operator<<(std::ostream& out, error const& e);  // "name: detail"
 
 struct failure : std::runtime_error {  // a result's value() without a value, and start-up errors
     explicit failure(error const& e);

@@ -4,6 +4,7 @@
 #include <initializer_list>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 namespace jitproxy::log {
 
@@ -14,11 +15,23 @@ enum class format : std::uint8_t { text, json };
 struct field {
     std::string_view key;
     std::string value;
+    bool bare = false;  // a number or truth value: JSON writes it without quotes
     field(std::string_view k, std::string_view v) : key(k), value(v) {}
     field(std::string_view k, char const* v) : key(k), value(v) {}
     field(std::string_view k, std::string const& v) : key(k), value(v) {}
     template <class N>
-    requires std::is_arithmetic_v<N> field(std::string_view k, N n) : key(k), value(std::to_string(n)) {}
+    requires std::is_arithmetic_v<N> field(std::string_view k, N n) : key(k), value(text_of(n)), bare(true) {}
+
+  private:
+    static std::string text_of(bool b) { return b ? "true" : "false"; }
+    static std::string text_of(double d);  // not finite: "null"
+    template <class N>
+    static std::string text_of(N n) {
+        if constexpr (std::is_floating_point_v<N>)
+            return text_of(static_cast<double>(n));
+        else
+            return std::to_string(n);
+    }
 };
 
 void configure(level minimum, format form);  // stderr; before threads start, and again at reload
