@@ -2,7 +2,9 @@
 
 namespace jitproxy::net {
 
-deadline::deadline(deadlines& list, waker& target) : list_(list), target_(target) { list.entries_.push_back(*this); }
+deadline::deadline(deadlines& list, waker& target) : list_(list), target_(target) {
+    list.entries_.push_back(*this);
+}
 
 void deadline::expires_after(milliseconds span) noexcept {
     at_ = list_.now() + span;

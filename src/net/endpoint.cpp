@@ -10,7 +10,8 @@
 
 namespace jitproxy::net {
 
-endpoint::endpoint(tcp_socket socket, buffer_pool& pool) : socket_(std::move(socket)), waits_(new waits), buffer_(pool) {
+endpoint::endpoint(tcp_socket socket, buffer_pool& pool)
+    : socket_(std::move(socket)), waits_(new waits), buffer_(pool) {
     boost::system::error_code ignored;
     socket_.native_non_blocking(true, ignored);
     socket_.set_option(boost::asio::ip::tcp::no_delay(true), ignored);
@@ -73,7 +74,8 @@ io_result endpoint::flush() {
     std::size_t sent = 0;
     io_status status = io_status::ok;
     while (sent < cipher_out_.size()) {
-        auto const n = ::send(socket_.native_handle(), cipher_out_.data() + sent, cipher_out_.size() - sent, MSG_NOSIGNAL);
+        auto const n =
+            ::send(socket_.native_handle(), cipher_out_.data() + sent, cipher_out_.size() - sent, MSG_NOSIGNAL);
         if (n < 0) {
             auto const again = errno == EAGAIN || errno == EWOULDBLOCK;
             if (errno == EINTR) continue;
@@ -102,7 +104,9 @@ void endpoint::wait_read() {
     if (!cipher_out_.empty()) arm(boost::asio::socket_base::wait_write);
 }
 
-void endpoint::wait_write() { arm(boost::asio::socket_base::wait_write); }
+void endpoint::wait_write() {
+    arm(boost::asio::socket_base::wait_write);
+}
 
 endpoint::peer_state endpoint::look() {
     if (failed_ || !socket_.is_open()) return peer_state::gone;

@@ -1,5 +1,5 @@
-// The TLS half of endpoint: OpenSSL over a BIO that reads the socket directly and collects what is written, so that several
-// records leave in one send.
+// The TLS half of endpoint: OpenSSL over a BIO that reads the socket directly and collects what is written, so that
+// several records leave in one send.
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <sys/socket.h>
@@ -24,7 +24,9 @@ struct bio_target {
     std::size_t early_used = 0;
 };
 
-bio_target* target_of(BIO* bio) { return static_cast<bio_target*>(BIO_get_data(bio)); }
+bio_target* target_of(BIO* bio) {
+    return static_cast<bio_target*>(BIO_get_data(bio));
+}
 
 int bio_write(BIO* bio, char const* data, std::size_t size, std::size_t* written) {
     target_of(bio)->out->append(data, size);
@@ -75,7 +77,9 @@ BIO_METHOD* socket_method() {
     return method;
 }
 
-error tls_setup_failed() { return make_error(errc::internal, "TLS could not be set up"); }
+error tls_setup_failed() {
+    return make_error(errc::internal, "TLS could not be set up");
+}
 
 }  // namespace
 
@@ -97,7 +101,8 @@ result<void> endpoint::start_tls_accept(SSL_CTX* context) {
     return {};
 }
 
-result<void> endpoint::start_tls_connect(SSL_CTX* context, std::string const& host, bool host_is_ip, session_slot_ptr sessions) {
+result<void> endpoint::start_tls_connect(SSL_CTX* context, std::string const& host, bool host_is_ip,
+                                         session_slot_ptr sessions) {
     if (auto attached = attach_tls(context); !attached) return attached;
     SSL_set_connect_state(ssl_.get());
     auto* parameters = SSL_get0_param(ssl_.get());
@@ -106,7 +111,10 @@ result<void> endpoint::start_tls_connect(SSL_CTX* context, std::string const& ho
         if (X509_VERIFY_PARAM_set1_ip_asc(parameters, host.c_str()) != 1) return tls_setup_failed();
     } else {
         if (X509_VERIFY_PARAM_set1_host(parameters, host.data(), host.size()) != 1) return tls_setup_failed();
-        if (SSL_set_tlsext_host_name(ssl_.get(), host.c_str()) != 1) return tls_setup_failed();
+        // SSL_set_tlsext_host_name without its macro's cast
+        if (SSL_ctrl(ssl_.get(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+                     const_cast<char*>(host.c_str())) != 1)
+            return tls_setup_failed();
     }
     sessions_ = std::move(sessions);
     if (sessions_) {
@@ -118,11 +126,16 @@ result<void> endpoint::start_tls_connect(SSL_CTX* context, std::string const& ho
 
 io_status endpoint::tls_status(int returned) {
     switch (SSL_get_error(ssl_.get(), returned)) {
-        case SSL_ERROR_NONE: return io_status::ok;
+        case SSL_ERROR_NONE:
+            return io_status::ok;
         case SSL_ERROR_WANT_READ:
-        case SSL_ERROR_WANT_WRITE: return io_status::blocked;
-        case SSL_ERROR_ZERO_RETURN: return io_status::eof;
-        default: failed_ = true; return io_status::failed;  // also an end without close_notify: cut, not ended
+        case SSL_ERROR_WANT_WRITE:
+            return io_status::blocked;
+        case SSL_ERROR_ZERO_RETURN:
+            return io_status::eof;
+        default:
+            failed_ = true;
+            return io_status::failed;  // also an end without close_notify: cut, not ended
     }
 }
 
@@ -130,28 +143,34 @@ io_result endpoint::handshake() {
     ERR_clear_error();
     auto const returned = SSL_do_handshake(ssl_.get());
     auto status = tls_status(returned);
-    if (auto const sent = flush(); sent.status == io_status::failed && status != io_status::ok) status = io_status::failed;
+    if (auto const sent = flush(); sent.status == io_status::failed && status != io_status::ok)
+        status = io_status::failed;
     if (status == io_status::eof) status = io_status::failed;
-    if (status == io_status::ok && !cipher_out_.empty()) status = io_status::ok;  // the rest leaves with the first write
+    if (status == io_status::ok && !cipher_out_.empty())
+        status = io_status::ok;  // the rest leaves with the first write
     return {status, 0};
 }
 
 error endpoint::handshake_error() const {
     auto const verified = SSL_get_verify_result(ssl_.get());
     if (verified != X509_V_OK)
-        return make_error(errc::tls_bad_certificate, std::string("the certificate did not verify: ") + X509_verify_cert_error_string(verified));
+        return make_error(errc::tls_bad_certificate,
+                          std::string("the certificate did not verify: ") + X509_verify_cert_error_string(verified));
     auto const code = ERR_peek_last_error();
     char const* reason = code != 0 ? ERR_reason_error_string(code) : nullptr;
-    return make_error(errc::tls_failed, reason != nullptr ? std::string("TLS handshake failed: ") + reason : "TLS handshake failed: the peer closed the connection");
+    return make_error(errc::tls_failed, reason != nullptr ? std::string("TLS handshake failed: ") + reason
+                                                          : "TLS handshake failed: the peer closed the connection");
 }
 
 io_result endpoint::read_tls(std::span<char> into) {
     ERR_clear_error();
     io_result done{io_status::blocked, 0};
     while (done.bytes < into.size()) {
-        auto const n = SSL_read(ssl_.get(), into.data() + done.bytes, static_cast<int>(std::min<std::size_t>(into.size() - done.bytes, 1 << 30)));
+        auto const n = SSL_read(ssl_.get(), into.data() + done.bytes,
+                                static_cast<int>(std::min<std::size_t>(into.size() - done.bytes, 1 << 30)));
         if (n <= 0) {
-            if (done.bytes != 0 && SSL_get_error(ssl_.get(), n) != SSL_ERROR_WANT_READ) break;  // reported by the next call
+            if (done.bytes != 0 && SSL_get_error(ssl_.get(), n) != SSL_ERROR_WANT_READ)
+                break;  // reported by the next call
             if (done.bytes == 0) done.status = tls_status(n);
             break;
         }

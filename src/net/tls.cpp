@@ -30,7 +30,8 @@ int keep_session(SSL* ssl, SSL_SESSION* session) {
 error file_error(std::string const& file, char const* what) {
     auto const code = ERR_get_error();
     char const* reason = code != 0 ? ERR_reason_error_string(code) : nullptr;
-    return make_error(errc::configuration, file + ": " + what + (reason != nullptr ? std::string(": ") + reason : std::string()));
+    return make_error(errc::configuration,
+                      file + ": " + what + (reason != nullptr ? std::string(": ") + reason : std::string()));
 }
 
 result<ssl_ctx_ptr> make_client_context(policy::api const* api, X509_STORE* system_roots) {
@@ -46,7 +47,8 @@ result<ssl_ctx_ptr> make_client_context(policy::api const* api, X509_STORE* syst
         SSL_CTX_set1_cert_store(context.get(), system_roots);
     } else {
         SSL_CTX_set_default_verify_paths(context.get());
-        if (SSL_CTX_load_verify_file(context.get(), api->ca_file.c_str()) != 1) return file_error(api->ca_file, "cannot be read as PEM certificates");
+        if (SSL_CTX_load_verify_file(context.get(), api->ca_file.c_str()) != 1)
+            return file_error(api->ca_file, "cannot be read as PEM certificates");
     }
     if (api != nullptr && !api->client_certificate_file.empty()) {
         if (SSL_CTX_use_certificate_chain_file(context.get(), api->client_certificate_file.c_str()) != 1)
@@ -57,11 +59,13 @@ result<ssl_ctx_ptr> make_client_context(policy::api const* api, X509_STORE* syst
     return context;
 }
 
-// The client's list is walked for http/1.1; without it the handshake goes on without ALPN (RFC 7301 3.2 would let it fail, but
-// a client that offers only h2 gets a clear HTTP/1.1 answer instead).
-int choose_http_1_1(SSL*, unsigned char const** chosen, unsigned char* chosen_size, unsigned char const* offered, unsigned offered_size, void*) {
+// The client's list is walked for http/1.1; without it the handshake goes on without ALPN (RFC 7301 3.2 would let it
+// fail, but a client that offers only h2 gets a clear HTTP/1.1 answer instead).
+int choose_http_1_1(SSL*, unsigned char const** chosen, unsigned char* chosen_size, unsigned char const* offered,
+                    unsigned offered_size, void*) {
     unsigned char* found = nullptr;
-    if (SSL_select_next_proto(&found, chosen_size, http_1_1, http_1_1_size, offered, offered_size) != OPENSSL_NPN_NEGOTIATED)
+    if (SSL_select_next_proto(&found, chosen_size, http_1_1, http_1_1_size, offered, offered_size) !=
+        OPENSSL_NPN_NEGOTIATED)
         return SSL_TLSEXT_ERR_NOACK;
     *chosen = found;
     return SSL_TLSEXT_ERR_OK;
@@ -73,7 +77,8 @@ result<std::shared_ptr<upstream_tls const>> upstream_tls::create(std::vector<pol
     auto made = std::make_shared<upstream_tls>();
     // Parsed once: it costs tens of milliseconds.
     std::unique_ptr<X509_STORE, void (*)(X509_STORE*)> roots(X509_STORE_new(), X509_STORE_free);
-    if (!roots || X509_STORE_set_default_paths(roots.get()) != 1) return make_error(errc::configuration, "the system's root certificates cannot be read");
+    if (!roots || X509_STORE_set_default_paths(roots.get()) != 1)
+        return make_error(errc::configuration, "the system's root certificates cannot be read");
     auto plain = make_client_context(nullptr, roots.get());
     if (!plain) return plain.error();
     made->plain_ = *plain;

@@ -10,7 +10,8 @@ namespace {
 constexpr std::size_t most_sessions = 4096;  // TLS sessions remembered
 }
 
-upstreams::upstreams(boost::asio::io_context& io, buffer_pool& buffers, upstream_options options, resolver_options names)
+upstreams::upstreams(boost::asio::io_context& io, buffer_pool& buffers, upstream_options options,
+                     resolver_options names)
     : io_(io), buffers_(buffers), options_(options), resolver_(io, std::move(names)) {}
 
 void upstreams::set_reach(reach r) {
@@ -19,7 +20,9 @@ void upstreams::set_reach(reach r) {
     sessions_.clear();
 }
 
-std::string upstreams::key_of(destination const& to) { return to.api ? to.origin + ' ' + to.api->name : to.origin; }
+std::string upstreams::key_of(destination const& to) {
+    return to.api ? to.origin + ' ' + to.api->name : to.origin;
+}
 
 endpoint_ptr upstreams::take_idle(destination const& to, waker& user) {
     auto const found = pool_.find(key_of(to));
@@ -39,7 +42,9 @@ endpoint_ptr upstreams::take_idle(destination const& to, waker& user) {
 void upstreams::give_back(destination const& to, endpoint_ptr stream) {
     if (!stream->is_open() || !stream->buffer().empty() || !stream->flushed()) return;
     // Made under rules that were replaced meanwhile: its context and its address may no longer be right.
-    if (to.api && std::find(reach_.rules->apis().begin(), reach_.rules->apis().end(), to.api) == reach_.rules->apis().end()) return;
+    if (to.api &&
+        std::find(reach_.rules->apis().begin(), reach_.rules->apis().end(), to.api) == reach_.rules->apis().end())
+        return;
     auto& idle_ones = pool_[key_of(to)];
     if (idle_ones.size() >= options_.pool_per_origin) return;
     stream->set_waker(nullptr);
@@ -92,9 +97,12 @@ task<result<endpoint_ptr>> upstreams::dial(boost::asio::ip::tcp::endpoint addres
     if (code == 0) co_return std::move(stream);
     auto const text = boost::system::error_code(code, boost::system::system_category()).message();
     switch (code) {
-        case ECONNREFUSED: co_return make_error(errc::connection_refused, text);
-        case ETIMEDOUT: co_return make_error(errc::connection_timeout, text);
-        default: co_return make_error(errc::unreachable, text);
+        case ECONNREFUSED:
+            co_return make_error(errc::connection_refused, text);
+        case ETIMEDOUT:
+            co_return make_error(errc::connection_timeout, text);
+        default:
+            co_return make_error(errc::unreachable, text);
     }
 }
 

@@ -12,12 +12,14 @@ constexpr std::size_t room_for_framing = 4;  // a head, and what body_writer add
 
 body_reader::body_reader(http::body_framing framing, errc on_error)
     : framing_(framing), decoder_(on_error), left_(framing.length), complete_(false) {
-    if (framing.kind == http::body_kind::none || (framing.kind == http::body_kind::length && framing.length == 0)) complete_ = true;
+    if (framing.kind == http::body_kind::none || (framing.kind == http::body_kind::length && framing.length == 0))
+        complete_ = true;
 }
 
 body_status body_reader::read(net::endpoint& from, std::span<char> scratch, pieces& out) {
     if (complete_) return body_status::end;
-    if (framing_.kind == http::body_kind::length && left_ < scratch.size()) scratch = scratch.first(static_cast<std::size_t>(left_));
+    if (framing_.kind == http::body_kind::length && left_ < scratch.size())
+        scratch = scratch.first(static_cast<std::size_t>(left_));
     auto& buffered = from.buffer();
     if (!buffered.empty()) {
         auto const n = std::min(buffered.size(), scratch.size());
@@ -26,13 +28,16 @@ body_status body_reader::read(net::endpoint& from, std::span<char> scratch, piec
     }
     auto const got = from.try_read(scratch);
     switch (got.status) {
-        case net::io_status::ok: return decode(from, {scratch.data(), got.bytes}, false, out);
-        case net::io_status::blocked: return body_status::blocked;
+        case net::io_status::ok:
+            return decode(from, {scratch.data(), got.bytes}, false, out);
+        case net::io_status::blocked:
+            return body_status::blocked;
         case net::io_status::eof:
             if (framing_.kind != http::body_kind::until_close) return body_status::cut;
             complete_ = true;
             return body_status::end;
-        case net::io_status::failed: break;
+        case net::io_status::failed:
+            break;
     }
     return body_status::cut;
 }

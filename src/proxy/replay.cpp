@@ -37,7 +37,9 @@ bool write_all(int fd, std::string_view bytes) {
 
 }  // namespace
 
-replay_store::~replay_store() { drop(); }
+replay_store::~replay_store() {
+    drop();
+}
 
 void replay_store::drop() noexcept {
     std::string().swap(memory_);

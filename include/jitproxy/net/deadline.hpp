@@ -1,5 +1,5 @@
-// Deadlines without a timer each: an entry is a time in a list that its worker looks through at every tick. Setting one costs a
-// store. A tick comes every 100 ms, so a deadline is that much coarse.
+// Deadlines without a timer each: an entry is a time in a list that its worker looks through at every tick. Setting one
+// costs a store. A tick comes every 100 ms, so a deadline is that much coarse.
 #pragma once
 #include <boost/intrusive/list.hpp>
 

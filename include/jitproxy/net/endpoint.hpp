@@ -1,5 +1,5 @@
-// One TCP connection, with TLS on it or not, as a pair of non-blocking calls and a pair of waits. The flow above it does not know
-// which of the two it is, nor what waits behind (Asio's reactor).
+// One TCP connection, with TLS on it or not, as a pair of non-blocking calls and a pair of waits. The flow above it
+// does not know which of the two it is, nor what waits behind (Asio's reactor).
 #pragma once
 #include <openssl/ssl.h>
 
@@ -33,9 +33,15 @@ struct io_result {
     std::size_t bytes = 0;
 };
 
-struct ssl_free { void operator()(SSL* p) const noexcept { SSL_free(p); } };
-struct ssl_ctx_free { void operator()(SSL_CTX* p) const noexcept { SSL_CTX_free(p); } };
-struct ssl_session_free { void operator()(SSL_SESSION* p) const noexcept { SSL_SESSION_free(p); } };
+struct ssl_free {
+    void operator()(SSL* p) const noexcept { SSL_free(p); }
+};
+struct ssl_ctx_free {
+    void operator()(SSL_CTX* p) const noexcept { SSL_CTX_free(p); }
+};
+struct ssl_session_free {
+    void operator()(SSL_SESSION* p) const noexcept { SSL_SESSION_free(p); }
+};
 using ssl_ptr = std::unique_ptr<SSL, ssl_free>;
 using ssl_session_ptr = std::unique_ptr<SSL_SESSION, ssl_session_free>;
 using ssl_ctx_ptr = std::shared_ptr<SSL_CTX>;
@@ -71,11 +77,12 @@ class endpoint {
     enum class peer_state : std::uint8_t { quiet, has_data, gone };
     [[nodiscard]] peer_state look();
 
-    // TLS from now on. accept: the context's certificate is shown; connect: verified by the context, for `host`. Handshake by
-    // repeated calls until it is not `blocked`.
+    // TLS from now on. accept: the context's certificate is shown; connect: verified by the context, for `host`.
+    // Handshake by repeated calls until it is not `blocked`.
     [[nodiscard]] result<void> start_tls_accept(SSL_CTX* context);
     // `sessions` lends a session to resume and receives new ones; may be null.
-    [[nodiscard]] result<void> start_tls_connect(SSL_CTX* context, std::string const& host, bool host_is_ip, session_slot_ptr sessions);
+    [[nodiscard]] result<void> start_tls_connect(SSL_CTX* context, std::string const& host, bool host_is_ip,
+                                                 session_slot_ptr sessions);
     [[nodiscard]] io_result handshake();
     [[nodiscard]] SSL* tls() const noexcept { return ssl_.get(); }
     [[nodiscard]] error handshake_error() const;  // after handshake() failed
@@ -88,7 +95,7 @@ class endpoint {
     [[nodiscard]] tcp_socket& socket() noexcept { return socket_; }
     [[nodiscard]] read_buffer& buffer() noexcept { return buffer_; }
 
-    std::uint64_t bytes_in = 0;   // payload
+    std::uint64_t bytes_in = 0;  // payload
     std::uint64_t bytes_out = 0;
 
   private:
@@ -109,7 +116,7 @@ class endpoint {
     boost::intrusive_ptr<waits> waits_;
     read_buffer buffer_;
     ssl_ptr ssl_;
-    std::string cipher_out_;       // TLS records that the socket did not take yet
+    std::string cipher_out_;  // TLS records that the socket did not take yet
     session_slot_ptr sessions_;
     bool failed_ = false;
 };

@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "jitproxy/net/task.hpp"
 #include "jitproxy/net/waker.hpp"
 
 namespace jitproxy::net {
@@ -44,5 +45,13 @@ class mailbox {
     }
     std::shared_ptr<box> box_;
 };
+
+// Lets the worker's other connections have their turn. A relay whose two ends are both fast calls it now and then.
+inline task<> breathe(boost::asio::io_context& io, waker& self) {
+    mailbox<bool> turn(self);
+    boost::asio::post(io, [deliver = turn.deliver_here()] { deliver(true); });
+    while (!turn.full()) co_await self.wait();
+}
+inline constexpr unsigned turns_before_breath = 16;
 
 }  // namespace jitproxy::net

@@ -1,5 +1,5 @@
-// The sending half of a relay: passes pieces on at once and keeps only what the socket did not take. Whoever feeds it stops while
-// anything is kept; that is the backpressure.
+// The sending half of a relay: passes pieces on at once and keeps only what the socket did not take. Whoever feeds it
+// stops while anything is kept; that is the backpressure.
 #pragma once
 #include <span>
 #include <string>

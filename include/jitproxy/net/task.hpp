@@ -1,5 +1,5 @@
-// A lazy coroutine that runs on its caller's thread and resumes its caller when it ends. Awaiting it is the only way to run it,
-// but for the outermost one, which its owner starts. Destroying a suspended task destroys all that it awaits.
+// A lazy coroutine that runs on its caller's thread and resumes its caller when it ends. Awaiting it is the only way to
+// run it, but for the outermost one, which its owner starts. Destroying a suspended task destroys all that it awaits.
 #pragma once
 #include <coroutine>
 #include <exception>

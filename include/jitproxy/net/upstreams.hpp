@@ -55,7 +55,8 @@ class upstreams {
     [[nodiscard]] endpoint_ptr take_idle(destination const& to, waker& user);
     // A new one; `limit` is set for each step and left at never. TLS only where `to.scheme` is https and `with_tls`.
     // Errors: dns_*, address_denied, connection_*, unreachable, tls_*, loop.
-    [[nodiscard]] task<result<endpoint_ptr>> connect(destination const& to, bool with_tls, waker& user, deadline& limit);
+    [[nodiscard]] task<result<endpoint_ptr>> connect(destination const& to, bool with_tls, waker& user,
+                                                     deadline& limit);
     // Keeps it for the next request to that origin; closes it where anything is left unread.
     void give_back(destination const& to, endpoint_ptr stream);
     // Closes connections that were idle too long. Called at every tick.

@@ -1,5 +1,5 @@
-// How everything that happens to a connection resumes its one coroutine: sockets that become ready, deadlines, answers from the
-// control thread. The coroutine looks at the state of things after each wake-up, so spurious ones do no harm.
+// How everything that happens to a connection resumes its one coroutine: sockets that become ready, deadlines, answers
+// from the control thread. The coroutine looks at the state of things after each wake-up, so spurious ones do no harm.
 #pragma once
 #include <coroutine>
 #include <utility>
@@ -12,8 +12,8 @@ class waker {
     waker(waker const&) = delete;
     waker& operator=(waker const&) = delete;
 
-    // On the connection's thread, at the top of an event handler: may run the coroutine before it returns. Called while the
-    // coroutine runs it makes the next wait() return at once.
+    // On the connection's thread, at the top of an event handler: may run the coroutine before it returns. Called while
+    // the coroutine runs it makes the next wait() return at once.
     void wake() {
         if (auto waiting = std::exchange(waiting_, {}))
             waiting.resume();

@@ -1,5 +1,5 @@
-// What has been read of a request's body, kept so that the same request can be sent again byte for byte: in memory first, then
-// in an unlinked temporary file, and given up beyond that.
+// What has been read of a request's body, kept so that the same request can be sent again byte for byte: in memory
+// first, then in an unlinked temporary file, and given up beyond that.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -25,7 +25,8 @@ class replay_store {
     bool append(std::string_view bytes);
     [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
     [[nodiscard]] bool intact() const noexcept { return intact_; }
-    // The bytes from `position` on: a view into memory, or read from the file into `scratch`. Empty at the end or on failure.
+    // The bytes from `position` on: a view into memory, or read from the file into `scratch`. Empty at the end or on
+    // failure.
     [[nodiscard]] std::string_view read(std::uint64_t position, std::span<char> scratch);
     void drop() noexcept;  // it is not needed any more
 

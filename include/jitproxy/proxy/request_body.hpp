@@ -1,5 +1,5 @@
-// A request's body as the exchange sees it: a stream that can begin again. What was read from the client comes from the replay
-// store, what was not yet read comes from the client.
+// A request's body as the exchange sees it: a stream that can begin again. What was read from the client comes from the
+// replay store, what was not yet read comes from the client.
 #pragma once
 #include "jitproxy/proxy/body.hpp"
 #include "jitproxy/proxy/replay.hpp"

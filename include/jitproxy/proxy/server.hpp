@@ -68,7 +68,8 @@ class server final : public jit::snapshot_sink {
     [[nodiscard]] std::vector<boost::asio::ip::tcp::endpoint> listeners() const;  // with the real ports
 
     // New configuration for requests that begin from now on. Connections and sessions stay.
-    void replace_rules(policy::rules_ptr rules, std::shared_ptr<ca::authority const> authority);
+    // Errors: configuration (a ca_file or client certificate); then the old one stays.
+    [[nodiscard]] result<void> replace_rules(policy::rules_ptr rules, std::shared_ptr<ca::authority const> authority);
 
     void stop_accepting();
     // Stops accepting, lets requests in flight finish within timeouts.drain, cuts the rest; calls back on the control

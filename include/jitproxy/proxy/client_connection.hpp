@@ -1,0 +1,84 @@
+// One client's connection: reads request heads, decides where each goes, and hands it to an exchange or a tunnel.
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "jitproxy/http/framing.hpp"
+#include "jitproxy/http/head.hpp"
+#include "jitproxy/http/target.hpp"
+#include "jitproxy/net/deadline.hpp"
+#include "jitproxy/net/endpoint.hpp"
+#include "jitproxy/net/outbox.hpp"
+#include "jitproxy/net/task.hpp"
+#include "jitproxy/net/waker.hpp"
+#include "jitproxy/policy/rules.hpp"
+
+namespace jitproxy::proxy {
+
+class worker;
+struct exchange_request;
+
+// What an exchange or a tunnel needs of the connection it serves.
+struct client_side {
+    proxy::worker& worker;
+    net::waker& waker;
+    net::deadline& limit;
+    net::endpoint& stream;
+    bool const& cut;  // everything is to end at once
+};
+
+class client_connection {
+  public:
+    client_connection(proxy::worker& w, net::tcp_socket socket);
+    ~client_connection();
+    client_connection(client_connection const&) = delete;
+    client_connection& operator=(client_connection const&) = delete;
+
+    void start();
+    void wake() { waker_.wake(); }
+    void cut();
+
+  private:
+    enum class after : std::uint8_t { next_request, close };
+    enum class head_state : std::uint8_t { ready, ended, failed };
+
+    // Set once CONNECT to a protected API was answered with 200: the same loop goes on inside.
+    struct inside_tunnel {
+        http::authority authority;
+        http::scheme scheme = http::scheme::http;
+        std::string session_id;      // of the CONNECT's credentials; empty: none
+        bool name_mismatch = false;  // SNI named another host
+    };
+
+    net::task<> run();
+    net::task<> serve();
+    net::task<head_state> read_head();
+    net::task<after> handle_request();
+    net::task<after> handle_connect(http::request_target target);
+    net::task<after> intercept(http::authority authority, std::string session_id);
+    net::task<bool> accept_tls(http::authority const& authority, net::ssl_ctx_ptr context);
+    net::task<bool> send_all(std::string text);
+    net::task<after> reject(error e);
+    net::task<bool> discard_body();
+    net::task<> linger();
+
+    [[nodiscard]] result<std::string> identify() const;
+    [[nodiscard]] result<void> resolve_inside(http::request_target& target) const;
+    [[nodiscard]] result<exchange_request> plan(http::request_target const& target, std::string session_id) const;
+
+    proxy::worker& worker_;
+    net::waker waker_;
+    net::deadline limit_;
+    net::endpoint stream_;
+    bool cut_ = false;
+    std::string head_bytes_;
+    http::request_head head_;
+    http::body_framing framing_;
+    bool body_pending_ = false;  // the current request's body was not read
+    bool keep_alive_ = false;    // the client wants the connection kept
+    std::optional<inside_tunnel> inside_;
+    net::task<> root_;
+};
+
+}  // namespace jitproxy::proxy

@@ -1,0 +1,102 @@
+// The driver of one exchange: does what jit::exchange says and tells it what happened. Decisions are the machine's;
+// this moves bytes (exchange_driver.cpp: the loop, permission and local answers; exchange_send.cpp: one attempt;
+// exchange_relay.cpp: the answer).
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "jitproxy/http/forward.hpp"
+#include "jitproxy/http/signal.hpp"
+#include "jitproxy/jit/exchange.hpp"
+#include "jitproxy/net/outbox.hpp"
+#include "jitproxy/net/upstreams.hpp"
+#include "jitproxy/proxy/client_connection.hpp"
+#include "jitproxy/proxy/request_body.hpp"
+
+namespace jitproxy::proxy {
+
+struct exchange_request {
+    http::request_head const* head = nullptr;
+    http::body_framing framing;
+    net::destination to;
+    std::string path;        // origin form, exactly as received
+    std::string host;        // value of Host
+    std::string session_id;  // of the credentials; empty: the automatic session
+    bool keep_authorization = false;
+    bool upgrade = false;  // the client asks for another protocol
+};
+
+class exchange_driver {
+  public:
+    exchange_driver(client_side client, exchange_request request);
+    ~exchange_driver();
+    exchange_driver(exchange_driver const&) = delete;
+    exchange_driver& operator=(exchange_driver const&) = delete;
+
+    // True: the connection is good for the client's next request.
+    [[nodiscard]] net::task<bool> run();
+
+  private:
+    using event = jit::exchange_event;
+    [[nodiscard]] net::task<result<jit::request_ready>> prepare();
+    [[nodiscard]] net::task<event> send(jit::send_request order);
+    [[nodiscard]] net::task<event> ask(jit::ask_permission order);
+    [[nodiscard]] net::task<event> refresh(jit::refresh_bearer order);
+    [[nodiscard]] net::task<event> relay(jit::relay_response order);
+    [[nodiscard]] net::task<event> answer(error what);
+
+    // exchange_send.cpp
+    enum class moved : std::uint8_t { yes, no, failed };
+    [[nodiscard]] net::task<result<void>> open_upstream(bool fresh);
+    [[nodiscard]] moved pump_up();  // request head and body; arms what it waits for
+    [[nodiscard]] net::task<result<void>> await_response();
+    // One head from upstream: 1xx are passed on, the final one is left in response_. no: more bytes are needed.
+    [[nodiscard]] result<moved> take_response_head();
+    void pass_interim_on();
+    [[nodiscard]] net::task<> hold_body();
+    [[nodiscard]] net::task<jit::response_started> judge_response();
+    [[nodiscard]] jit::upstream_failed failed_with(error what) const;
+    // exchange_relay.cpp
+    [[nodiscard]] http::body_framing framing_to_client() const;
+    void write_head_to_client(jit::relay_response const& order, http::body_framing framing);
+    [[nodiscard]] moved pump_down();  // response head and body; arms what it waits for
+    moved lose_client();
+    void release_upstream();
+
+    client_side client_;
+    worker& worker_;
+    exchange_request request_;
+    request_body body_;
+    jit::snapshot_ptr session_;
+
+    // this attempt
+    net::endpoint_ptr upstream_;
+    bool reused_ = false;
+    bool upload_over_ = false;  // all was sent, or upstream takes no more of it (its answer may come all the same)
+    std::string head_out_;      // to be sent; empty once it is
+    net::outbox up_;
+    body_writer up_framing_;
+    std::optional<error> client_failure_;  // the client's body is malformed, was cut, or stopped coming
+
+    // its answer
+    std::string response_bytes_;
+    http::response_head response_;
+    http::body_framing response_framing_;
+    body_reader response_body_;
+    unsigned interim_ = 0;  // 1xx heads seen
+    bool anything_received_ = false;
+    std::string held_;  // the beginning of the answer's body, kept while permission is sought
+    http::permission_signal signal_;
+
+    // to the client
+    net::outbox down_;
+    body_writer down_framing_;
+    std::string head_to_client_;
+    bool answer_ended_ = false;  // all of it is in down_ or sent
+    bool answer_begun_ = false;
+    bool keep_alive_ = true;
+    bool client_lost_ = false;
+};
+
+}  // namespace jitproxy::proxy

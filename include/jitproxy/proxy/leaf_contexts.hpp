@@ -1,0 +1,30 @@
+// TLS contexts with minted certificates, one a host, shared by all workers.
+#pragma once
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+
+#include "jitproxy/ca/authority.hpp"
+#include "jitproxy/net/tls.hpp"
+
+namespace jitproxy::proxy {
+
+class leaf_contexts {
+  public:
+    // `authority` may be null: then nothing is intercepted and every request for a context is refused (fail closed).
+    explicit leaf_contexts(std::shared_ptr<ca::authority const> authority) : authority_(std::move(authority)) {}
+    // Any thread. Errors: configuration (no CA), host_denied (outside its name constraints), internal.
+    [[nodiscard]] result<net::ssl_ctx_ptr> context(std::string const& host, wall_time now);
+
+  private:
+    struct entry {
+        net::ssl_ctx_ptr context;
+        wall_time renew_at;
+    };
+    std::shared_ptr<ca::authority const> authority_;
+    std::mutex mutex_;  // taken once an intercepted connection, never on a kept one
+    std::unordered_map<std::string, entry> entries_;
+};
+
+}  // namespace jitproxy::proxy

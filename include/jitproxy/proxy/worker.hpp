@@ -1,0 +1,95 @@
+// One worker: a thread with its own io_context, listener, pool, sessions and connections. Workers share nothing on the
+// hot path.
+#pragma once
+#include <atomic>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "jitproxy/net/buffer.hpp"
+#include "jitproxy/net/deadline.hpp"
+#include "jitproxy/net/upstreams.hpp"
+#include "jitproxy/proxy/control_link.hpp"
+#include "jitproxy/proxy/leaf_contexts.hpp"
+#include "jitproxy/proxy/replay.hpp"
+#include "jitproxy/proxy/server.hpp"
+#include "jitproxy/proxy/sessions.hpp"
+
+namespace jitproxy::proxy {
+
+class client_connection;
+
+// What is read from the configuration and replaced as a whole.
+struct routing {
+    policy::rules_ptr rules;
+    std::shared_ptr<net::upstream_tls const> tls;
+    std::shared_ptr<leaf_contexts> leaves;
+};
+
+class worker {
+  public:
+    using acceptor = boost::asio::basic_socket_acceptor<boost::asio::ip::tcp, boost::asio::io_context::executor_type>;
+
+    worker(server_options const& options, std::string via, control_link& control);
+    ~worker();
+    worker(worker const&) = delete;
+    worker& operator=(worker const&) = delete;
+
+    // Before run(), or on the worker's thread.
+    void set_routing(routing r);
+    void listen(acceptor socket);
+    void stop_accepting();
+    // Idle connections end now, busy ones after their request.
+    void drain();
+    // Everything ends now.
+    void cut();
+    // Called back on this thread once no connection is left.
+    void when_empty(std::function<void()> callback);
+    void run();  // until stopped; the thread's function
+
+    void remove(client_connection* connection);    // deferred: never from within the connection's own coroutine
+    void note_use(std::string const& session_id);  // tells the task manager, at most once a second a session
+
+    // What connections work with.
+    boost::asio::io_context io{1};
+    server_options const& options;
+    std::string const via;
+    control_link& control;
+    net::buffer_pool buffers;
+    net::deadlines deadlines;
+    net::upstreams upstreams;
+    session_table sessions;
+    routing route;
+    std::vector<char> scratch;  // body bytes on their way; used between two suspensions only
+    replay_limits replay;
+    bool draining = false;
+
+    struct tally {  // written by this thread alone, read by others
+        std::atomic<std::uint64_t> connections{0}, open{0}, requests{0}, tunnels{0}, escalations{0}, errors{0}, up{0},
+            down{0}, connects{0}, reuses{0};
+        static void add(std::atomic<std::uint64_t>& counter, std::uint64_t n = 1) noexcept {
+            counter.store(counter.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+        }
+    } counts;
+
+  private:
+    void accept_on(std::size_t index);
+    void arm_tick();
+    void check_empty();
+
+    std::vector<acceptor> acceptors_;
+    std::vector<std::size_t> accept_again_;  // acceptors whose last accept failed
+    boost::asio::basic_waitable_timer<std::chrono::steady_clock, boost::asio::wait_traits<std::chrono::steady_clock>,
+                                      boost::asio::io_context::executor_type>
+        ticker_;
+    std::unordered_map<client_connection*, std::unique_ptr<client_connection>> connections_;
+    std::unordered_map<std::string, steady_time> last_use_;
+    std::function<void()> on_empty_;
+};
+
+}  // namespace jitproxy::proxy

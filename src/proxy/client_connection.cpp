@@ -1,0 +1,195 @@
+#include "jitproxy/proxy/client_connection.hpp"
+
+#include "jitproxy/base/log.hpp"
+#include "jitproxy/http/reply.hpp"
+#include "jitproxy/proxy/body.hpp"
+#include "jitproxy/proxy/worker.hpp"
+
+namespace jitproxy::proxy {
+
+namespace {
+constexpr std::size_t most_discarded =
+    256 * 1024;  // of a body that nobody wants, before the connection is closed instead
+constexpr milliseconds linger_time{2000};
+}  // namespace
+
+client_connection::client_connection(proxy::worker& w, net::tcp_socket socket)
+    : worker_(w), limit_(w.deadlines, waker_), stream_(std::move(socket), w.buffers) {
+    stream_.set_waker(&waker_);
+}
+
+client_connection::~client_connection() = default;
+
+void client_connection::start() {
+    root_ = run();
+    root_.start();
+}
+
+void client_connection::cut() {
+    cut_ = true;
+    waker_.wake();
+}
+
+net::task<> client_connection::run() {
+    try {
+        co_await serve();
+    } catch (std::exception const& e) {
+        log::error("connection ended by a defect", {{"what", e.what()}});
+    }
+    stream_.close();
+    worker_.remove(this);
+}
+
+net::task<> client_connection::serve() {
+    for (;;) {
+        auto const state = co_await read_head();
+        if (state != head_state::ready) break;
+        worker::tally::add(worker_.counts.requests);
+        auto const then = co_await handle_request();
+        wipe(head_bytes_);  // it may hold proxy credentials
+        head_bytes_.clear();
+        if (then == after::close || cut_) break;
+    }
+    co_await linger();
+}
+
+net::task<client_connection::head_state> client_connection::read_head() {
+    auto const& limits = worker_.options.limits.head;
+    auto& buffer = stream_.buffer();
+    std::size_t looked_at = 0;
+    bool begun = false;
+    head_.method = {};  // of the request before: its bytes are gone
+    keep_alive_ = false;
+    limit_.expires_after(worker_.options.timeouts.client_idle);
+    for (;;) {
+        while (looked_at == 0 && buffer.data().starts_with("\r\n")) buffer.consume(2);  // RFC 9112 2.2
+        auto const end = http::find_head_end(buffer.data(), looked_at);
+        if (end != 0) {
+            head_bytes_.assign(buffer.data().substr(0, end));
+            buffer.consume(end);
+            break;
+        }
+        looked_at = buffer.size();
+        if (!begun && !buffer.empty()) {
+            begun = true;
+            limit_.expires_after(worker_.options.timeouts.client_head);
+        }
+        auto const room = buffer.prepare(limits.bytes);
+        if (room.empty()) {
+            auto const line_open = buffer.data().find('\n') == std::string_view::npos;
+            (void)co_await reject(
+                line_open ? make_error(errc::target_too_long,
+                                       "the request line is longer than the limit ([limits] head_bytes)")
+                          : make_error(errc::head_too_large, "the request head is larger than [limits] head_bytes"));
+            co_return head_state::failed;
+        }
+        auto const got = stream_.try_read(room);
+        if (got.status == net::io_status::ok) {
+            buffer.commit(got.bytes);
+            continue;
+        }
+        if (got.status != net::io_status::blocked) co_return head_state::ended;
+        if (buffer.empty()) {
+            buffer.release();
+            std::string().swap(head_bytes_);
+            if (worker_.draining) co_return head_state::ended;
+        }
+        stream_.wait_read();
+        co_await waker_.wait();
+        if (cut_) co_return head_state::ended;
+        if (limit_.expired()) {
+            if (begun)
+                (void)co_await reject(make_error(errc::client_timeout,
+                                                 "the request head did not arrive in time ([timeouts] client_head)"));
+            co_return head_state::ended;
+        }
+    }
+    limit_.never();
+    body_pending_ = false;
+    if (auto const parsed = http::parse_request_head(head_bytes_, limits, head_); !parsed) {
+        (void)co_await reject(parsed.error());
+        co_return head_state::failed;
+    }
+    auto const framing = http::request_framing(head_);
+    if (!framing) {
+        (void)co_await reject(framing.error());
+        co_return head_state::failed;
+    }
+    framing_ = *framing;
+    body_pending_ =
+        framing_.kind != http::body_kind::none && !(framing_.kind == http::body_kind::length && framing_.length == 0);
+    keep_alive_ = http::keeps_alive(head_);
+    co_return head_state::ready;
+}
+
+// Answers with an error of the proxy's own. The connection goes on where the request was read to its end (Java's client
+// and others answer a 407 on the same connection only).
+net::task<client_connection::after> client_connection::reject(error e) {
+    worker::tally::add(worker_.counts.errors);
+    log::debug("request refused", {{"code", name_of(e.code)}, {"detail", e.detail}});
+    bool const whole = blame_of(e.code) != blame::client || e.code == errc::session_required ||
+                       e.code == errc::session_unknown || e.code == errc::misdirected || e.code == errc::not_found;
+    bool keep = whole && keep_alive_ && !worker_.draining;
+    if (keep && body_pending_) keep = co_await discard_body();
+    std::string text;
+    http::write_error_reply(text, e, {.head_only = head_.method == "HEAD", .keep_alive = keep});
+    bool const sent = co_await send_all(std::move(text));
+    co_return sent&& keep ? after::next_request : after::close;
+}
+
+net::task<bool> client_connection::discard_body() {
+    if (auto const* expect = head_.find(http::field_id::expect); expect != nullptr)
+        co_return false;  // it may never be sent
+    body_reader reader(framing_, errc::malformed_request);
+    std::size_t discarded = 0;
+    limit_.expires_after(worker_.options.timeouts.body_idle);
+    while (!reader.complete()) {
+        pieces out;
+        auto const status = reader.read(stream_, worker_.scratch, out);
+        for (auto piece : out) discarded += piece.size();
+        if (discarded > most_discarded || limit_.expired() || cut_) co_return false;
+        if (status == body_status::blocked) {
+            stream_.wait_read();
+            co_await waker_.wait();
+        } else if (status == body_status::cut || status == body_status::bad) {
+            co_return false;
+        }
+    }
+    limit_.never();
+    body_pending_ = false;
+    co_return true;
+}
+
+net::task<bool> client_connection::send_all(std::string text) {
+    net::outbox out;
+    std::string_view const piece = text;
+    auto status = out.send(stream_, {&piece, 1});
+    limit_.expires_after(worker_.options.timeouts.body_idle);
+    while (status == net::io_status::blocked && !cut_ && !limit_.expired()) {
+        stream_.wait_write();
+        co_await waker_.wait();
+        status = out.flush(stream_);
+    }
+    limit_.never();
+    co_return status == net::io_status::ok;
+}
+
+// Our side ends first; what the client still sends is read away for a moment, so that it does not turn our last answer
+// into a reset (RFC 9112 9.6).
+net::task<> client_connection::linger() {
+    if (!stream_.is_open() || cut_) co_return;
+    stream_.shutdown_send();
+    limit_.expires_after(linger_time);
+    std::size_t discarded = 0;
+    while (!cut_ && !limit_.expired() && discarded < most_discarded) {
+        auto const got = stream_.try_read(worker_.scratch);
+        if (got.status == net::io_status::eof || got.status == net::io_status::failed) break;
+        discarded += got.bytes;
+        if (got.status == net::io_status::blocked) {
+            stream_.wait_read();
+            co_await waker_.wait();
+        }
+    }
+}
+
+}  // namespace jitproxy::proxy

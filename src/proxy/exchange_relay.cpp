@@ -1,0 +1,149 @@
+// exchange_driver: the API's answer on its way to the client.
+#include <array>
+
+#include "jitproxy/http/reply.hpp"
+#include "jitproxy/net/mailbox.hpp"
+#include "jitproxy/proxy/exchange_driver.hpp"
+#include "jitproxy/proxy/tunnel.hpp"
+#include "jitproxy/proxy/worker.hpp"
+
+namespace jitproxy::proxy {
+
+http::body_framing exchange_driver::framing_to_client() const {
+    auto framing = response_framing_;
+    bool const old_client = request_.head->version == http::version::http_1_0;
+    if (framing.kind == http::body_kind::chunked && old_client) framing.kind = http::body_kind::until_close;
+    if (framing.kind == http::body_kind::until_close && !old_client) framing.kind = http::body_kind::chunked;
+    return framing;
+}
+
+void exchange_driver::write_head_to_client(jit::relay_response const& order, http::body_framing framing) {
+    std::array<http::extra_field, 4> extra;
+    std::size_t count = 0;
+    std::string proxy_status;
+    std::string retry_after;
+    if (order.annotate) {
+        proxy_status = http::proxy_status_value({}, order.why.reason);
+        extra[count++] = {"Proxy-Status", proxy_status};
+        if (!order.why.request_id.empty()) extra[count++] = {"JIT-Request-Id", order.why.request_id};
+        extra[count++] = {"JIT-Request-Status", jit::to_string(order.why.status)};
+        if (order.why.retry_after > 0) {
+            retry_after = std::to_string(order.why.retry_after);
+            extra[count++] = {"Retry-After", retry_after};
+        }
+    }
+    http::outgoing_response outgoing;
+    outgoing.framing = framing;
+    outgoing.client_version = request_.head->version;
+    outgoing.keep_alive = keep_alive_;
+    outgoing.upgrade = response_.status == 101;
+    outgoing.via = worker_.via;
+    outgoing.extra = {extra.data(), count};
+    head_to_client_.clear();
+    http::write_response_head(head_to_client_, response_, outgoing);
+}
+
+exchange_driver::moved exchange_driver::lose_client() {
+    client_lost_ = true;
+    return moved::failed;
+}
+
+exchange_driver::moved exchange_driver::pump_down() {
+    if (!down_.empty(client_.stream)) {
+        auto const flushed = down_.flush(client_.stream);
+        if (flushed == net::io_status::failed) return lose_client();
+        if (flushed == net::io_status::blocked) {
+            client_.stream.wait_write();
+            return moved::no;
+        }
+    }
+    if (answer_ended_) return moved::no;
+    pieces body;
+    pieces framed;
+    if (!head_to_client_.empty()) framed.push_back(head_to_client_);
+    if (!held_.empty()) {
+        body.push_back(held_);
+    } else if (!response_body_.complete()) {
+        switch (response_body_.read(*upstream_, worker_.scratch, body)) {
+            case body_status::data:
+            case body_status::end:
+                break;
+            case body_status::blocked:
+                upstream_->wait_read();
+                break;
+            case body_status::cut:
+            case body_status::bad:
+                return moved::failed;
+        }
+    }
+    answer_ended_ = response_body_.complete();
+    down_framing_.frame(body, answer_ended_, framed);
+    if (framed.empty()) return answer_ended_ ? moved::yes : moved::no;
+    auto const sent = down_.send(client_.stream, framed);
+    answer_begun_ = true;
+    head_to_client_.clear();
+    held_.clear();
+    if (sent == net::io_status::failed) return lose_client();
+    if (sent == net::io_status::blocked) client_.stream.wait_write();
+    return moved::yes;
+}
+
+net::task<exchange_driver::event> exchange_driver::relay(jit::relay_response order) {
+    auto const framing = framing_to_client();
+    // A body that the client has not sent to its end leaves the connection in doubt.
+    keep_alive_ = http::keeps_alive(*request_.head) && framing.kind != http::body_kind::until_close &&
+                  body_.complete() && !worker_.draining;
+    down_framing_ = body_writer(framing.kind);
+    body_.stop_keeping();
+    answer_ended_ = false;
+    write_head_to_client(order, framing);
+    auto const& timeouts = worker_.options.timeouts;
+    client_.limit.expires_after(timeouts.body_idle);
+    unsigned turns = 0;
+    while (!answer_ended_ || !down_.empty(client_.stream)) {
+        auto const down = pump_down();
+        if (down == moved::failed) {
+            if (client_lost_) co_return jit::client_left{};
+            co_return jit::upstream_failed{
+                make_error(errc::connection_closed, request_.to.origin + " closed the connection within its answer"),
+                reused_, false, false};
+        }
+        // An early answer: the request's body goes on meanwhile (RFC 9112 9.5).
+        auto const up = upstream_ && response_.status != 101 ? pump_up() : moved::no;
+        if (up == moved::failed) upload_over_ = true;
+        if (down == moved::yes || up == moved::yes) {
+            client_.limit.expires_after(timeouts.body_idle);
+            if (++turns % net::turns_before_breath == 0) co_await net::breathe(worker_.io, client_.waker);
+            continue;
+        }
+        if (answer_ended_ && down_.empty(client_.stream)) break;
+        co_await client_.waker.wait();
+        if (client_.cut) co_return jit::client_left{};
+        if (client_.limit.expired()) {
+            if (!down_.empty(client_.stream)) co_return jit::client_left{};
+            co_return jit::upstream_failed{make_error(errc::read_timeout, request_.to.origin + " stopped sending"),
+                                           reused_, false, false};
+        }
+    }
+    client_.limit.never();
+    if (response_.status == 101) {
+        keep_alive_ = false;
+        co_await run_tunnel(client_, *upstream_);
+        upstream_.reset();
+    }
+    release_upstream();
+    co_return jit::response_finished{};
+}
+
+void exchange_driver::release_upstream() {
+    if (!upstream_) return;
+    worker::tally::add(worker_.counts.up, upstream_->bytes_out);
+    worker::tally::add(worker_.counts.down, upstream_->bytes_in);
+    upstream_->bytes_out = upstream_->bytes_in = 0;
+    bool const reusable = response_body_.complete() && upload_over_ && body_.at_end() && up_.empty(*upstream_) &&
+                          http::keeps_alive(response_, response_framing_);
+    if (reusable) worker_.upstreams.give_back(request_.to, std::move(upstream_));
+    upstream_.reset();
+}
+
+}  // namespace jitproxy::proxy

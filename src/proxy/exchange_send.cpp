@@ -1,0 +1,240 @@
+// exchange_driver: one attempt, from the connection to the answer's head.
+#include "jitproxy/base/encoding.hpp"
+#include "jitproxy/base/log.hpp"
+#include "jitproxy/net/mailbox.hpp"
+#include "jitproxy/proxy/exchange_driver.hpp"
+#include "jitproxy/proxy/worker.hpp"
+
+namespace jitproxy::proxy {
+
+namespace {
+constexpr unsigned most_interim = 16;  // 1xx heads before one answer
+}
+
+jit::upstream_failed exchange_driver::failed_with(error what) const {
+    // A failure of the client's is not mended by another connection.
+    bool const ours_to_retry = blame_of(what.code) == blame::upstream;
+    return {std::move(what), reused_ && ours_to_retry, !anything_received_, body_.replayable()};
+}
+
+net::task<exchange_driver::event> exchange_driver::send(jit::send_request order) {
+    anything_received_ = false;
+    client_failure_.reset();
+    interim_ = 0;
+    held_.clear();
+    up_.clear();
+    upload_over_ = false;
+    auto opened = co_await open_upstream(order.fresh_connection);
+    if (client_.cut) co_return jit::client_left{};
+    if (!opened) co_return failed_with(opened.error());
+
+    http::outgoing_request outgoing;
+    outgoing.path = request_.path;
+    outgoing.host = request_.host;
+    if (order.bearer) outgoing.bearer = order.bearer->reveal();
+    outgoing.framing = request_.framing;
+    outgoing.upgrade = request_.upgrade;
+    outgoing.via = worker_.via;
+    head_out_.clear();
+    http::write_request_head(head_out_, *request_.head, outgoing);
+    body_.rewind();
+    up_framing_ = body_writer(request_.framing.kind);
+
+    auto answered = co_await await_response();
+    if (client_.cut) co_return jit::client_left{};
+    if (!answered) {
+        if (answered.error().code == errc::client_gone) co_return jit::client_left{};
+        co_return failed_with(answered.error());
+    }
+    auto judged = co_await judge_response();
+    co_return judged;
+}
+
+net::task<result<void>> exchange_driver::open_upstream(bool fresh) {
+    upstream_.reset();
+    reused_ = false;
+    if (!fresh) upstream_ = worker_.upstreams.take_idle(request_.to, client_.waker);
+    if (upstream_) {
+        reused_ = true;
+        co_return result<void>{};
+    }
+    auto connected = co_await worker_.upstreams.connect(request_.to, true, client_.waker, client_.limit);
+    if (!connected) co_return connected.error();
+    upstream_ = std::move(*connected);
+    co_return result<void>{};
+}
+
+exchange_driver::moved exchange_driver::pump_up() {
+    if (upload_over_) return moved::no;
+    if (!up_.empty(*upstream_)) {
+        auto const flushed = up_.flush(*upstream_);
+        if (flushed == net::io_status::failed) upload_over_ = true;
+        if (flushed == net::io_status::blocked) upstream_->wait_write();
+        if (flushed != net::io_status::ok) return moved::no;
+    }
+    pieces body;
+    pieces framed;
+    if (!head_out_.empty()) framed.push_back(head_out_);
+    if (!body_.at_end()) {
+        switch (body_.next(client_.stream, worker_.scratch, body)) {
+            case body_status::data:
+            case body_status::end:
+                break;
+            case body_status::blocked:
+                client_.stream.wait_read();
+                break;
+            case body_status::cut:
+                client_failure_ =
+                    make_error(errc::client_gone, "the client closed its connection within the request body");
+                return moved::failed;
+            case body_status::bad:
+                client_failure_ = make_error(errc::malformed_request, "the request body's chunks are malformed");
+                return moved::failed;
+        }
+    }
+    up_framing_.frame(body, body_.at_end(), framed);
+    if (!framed.empty()) {
+        auto const sent = up_.send(*upstream_, framed);
+        wipe(head_out_);
+        head_out_.clear();
+        if (sent == net::io_status::failed) {
+            upload_over_ = true;  // it may have answered before it closed
+            return moved::yes;
+        }
+        if (sent == net::io_status::blocked) upstream_->wait_write();
+    }
+    if (body_.at_end() && up_.empty(*upstream_)) upload_over_ = true;
+    return framed.empty() ? moved::no : moved::yes;
+}
+
+net::task<result<void>> exchange_driver::await_response() {
+    auto const& timeouts = worker_.options.timeouts;
+    client_.limit.expires_after(timeouts.upstream_head);
+    unsigned turns = 0;
+    for (;;) {
+        auto const sent = pump_up();
+        if (sent == moved::failed) co_return *client_failure_;
+        if (sent == moved::yes) client_.limit.expires_after(upload_over_ ? timeouts.upstream_head : timeouts.body_idle);
+        auto const received = take_response_head();
+        if (!received) co_return received.error();
+        if (*received == moved::yes) break;
+        if (sent == moved::yes) {
+            if (++turns % net::turns_before_breath == 0) co_await net::breathe(worker_.io, client_.waker);
+            continue;
+        }
+        co_await client_.waker.wait();
+        if (client_.cut) co_return make_error(errc::shutting_down);
+        if (client_.limit.expired()) {
+            if (upload_over_)
+                co_return make_error(errc::response_timeout,
+                                     request_.to.origin + " sent no answer in time ([timeouts] upstream_head)");
+            if (!up_.empty(*upstream_))
+                co_return make_error(errc::write_timeout, request_.to.origin + " stopped reading the request");
+            co_return make_error(errc::client_timeout, "the request body stopped arriving ([timeouts] body_idle)");
+        }
+    }
+    client_.limit.never();
+    co_return result<void>{};
+}
+
+result<exchange_driver::moved> exchange_driver::take_response_head() {
+    auto& buffer = upstream_->buffer();
+    auto const& limits = worker_.options.limits.head;
+    for (;;) {
+        auto const end = http::find_head_end(buffer.data(), 0);
+        if (end == 0) {
+            auto const room = buffer.prepare(limits.bytes);
+            if (room.empty())
+                return make_error(errc::response_head_too_large,
+                                  request_.to.origin + " sent a head larger than [limits] head_bytes");
+            auto const got = upstream_->try_read(room);
+            if (got.status == net::io_status::ok) {
+                buffer.commit(got.bytes);
+                anything_received_ = true;
+                continue;
+            }
+            if (got.status == net::io_status::blocked) {
+                upstream_->wait_read();
+                return moved::no;
+            }
+            return make_error(errc::connection_closed,
+                              request_.to.origin + " closed the connection before it answered");
+        }
+        response_bytes_.assign(buffer.data().substr(0, end));
+        buffer.consume(end);
+        if (auto const parsed = http::parse_response_head(response_bytes_, limits, response_); !parsed)
+            return parsed.error();
+        bool const switching = response_.status == 101;
+        if (switching && !request_.upgrade)
+            return make_error(errc::bad_response, request_.to.origin + " switched protocols without being asked to");
+        if (response_.status >= 200 || switching) break;
+        if (++interim_ > most_interim)
+            return make_error(errc::bad_response, request_.to.origin + " sent too many 1xx answers");
+        pass_interim_on();
+    }
+    auto const framing = http::response_framing(response_, request_.head->method);
+    if (!framing) return framing.error();
+    response_framing_ = *framing;
+    if (response_.status == 101) response_framing_ = {};
+    response_body_ = body_reader(response_framing_, errc::bad_response);
+    return moved::yes;
+}
+
+// 100, 102, 103: RFC 9110 15.2. An HTTP/1.0 client does not know them.
+void exchange_driver::pass_interim_on() {
+    if (request_.head->version == http::version::http_1_0) return;
+    http::outgoing_response outgoing;
+    outgoing.via = worker_.via;
+    std::string text;
+    http::write_response_head(text, response_, outgoing);
+    std::string_view const piece = text;
+    if (down_.send(client_.stream, {&piece, 1}) == net::io_status::blocked) client_.stream.wait_write();
+}
+
+// Keeps the beginning of the answer's body; the whole of it where it is short, so that the connection can be used again
+// at once.
+net::task<> exchange_driver::hold_body() {
+    auto const most = worker_.options.limits.held_body;
+    client_.limit.expires_after(worker_.options.timeouts.body_idle);
+    while (!response_body_.complete() && held_.size() < most && !client_.cut && !client_.limit.expired()) {
+        pieces body;
+        auto const status = response_body_.read(
+            *upstream_, std::span(worker_.scratch).first(std::min(most - held_.size(), worker_.scratch.size())), body);
+        for (auto piece : body) held_.append(piece);
+        if (status == body_status::blocked) {
+            upstream_->wait_read();
+            co_await client_.waker.wait();
+        } else if (status != body_status::data) {
+            break;
+        }
+    }
+    client_.limit.never();
+}
+
+net::task<jit::response_started> exchange_driver::judge_response() {
+    jit::response_started started;
+    started.status = response_.status;
+    started.replayable = body_.replayable();
+    if (request_.to.api == nullptr) co_return started;
+    auto const presence = http::find_signal(response_);
+    bool const dead = presence == http::signal_presence::none && response_.status == 401 &&
+                      iequals(http::bearer_error(response_), "invalid_token");
+    if (presence == http::signal_presence::none && !dead) co_return started;
+
+    co_await hold_body();
+    if (dead) {
+        started.signal = jit::signal_kind::dead_token;
+    } else if (auto signal = http::read_signal(response_, held_); signal) {
+        signal_ = std::move(*signal);
+        started.signal = jit::signal_kind::permission;
+        for (auto const& details : signal_.details) started.needs += canonical_json(details) + '\n';
+    } else {
+        started.signal = jit::signal_kind::malformed;
+        log::warning("an API's permission signal cannot be understood",
+                     {{"origin", request_.to.origin}, {"reason", signal.error().detail}});
+    }
+    if (response_body_.complete()) release_upstream();
+    co_return started;
+}
+
+}  // namespace jitproxy::proxy

@@ -1,0 +1,180 @@
+#include "jitproxy/proxy/server.hpp"
+
+#include <boost/asio/ip/v6_only.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <thread>
+
+#include "jitproxy/base/log.hpp"
+#include "jitproxy/http/forward.hpp"
+#include "jitproxy/proxy/client_connection.hpp"
+#include "jitproxy/proxy/worker.hpp"
+
+namespace jitproxy::proxy {
+
+namespace {
+
+using boost::asio::ip::tcp;
+using reuse_port = boost::asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
+
+error cannot_listen(tcp::endpoint const& where, boost::system::error_code ec) {
+    return make_error(errc::configuration, "cannot listen on " + where.address().to_string() + ":" +
+                                               std::to_string(where.port()) + ": " + ec.message());
+}
+
+result<worker::acceptor> open_listener(boost::asio::io_context& io, tcp::endpoint const& where, bool shared) {
+    worker::acceptor socket(io.get_executor());
+    boost::system::error_code ec;
+    socket.open(where.protocol(), ec);
+    if (!ec) socket.set_option(boost::asio::socket_base::reuse_address(true), ec);
+    if (!ec && shared) socket.set_option(reuse_port(true), ec);
+    if (!ec && where.protocol() == tcp::v6()) socket.set_option(boost::asio::ip::v6_only(true), ec);
+    if (!ec) socket.bind(where, ec);
+    if (!ec) socket.listen(boost::asio::socket_base::max_listen_connections, ec);
+    if (ec) return cannot_listen(where, ec);
+    return result<worker::acceptor>(std::move(socket));
+}
+
+}  // namespace
+
+struct server::impl {
+    impl(boost::asio::io_context& c, server_options o) : control(c), options(std::move(o)), link(c), drain_timer(c) {}
+
+    boost::asio::io_context& control;
+    server_options options;
+    control_link link;
+    routing route;
+    std::vector<std::unique_ptr<worker>> workers;
+    std::vector<std::thread> threads;
+    std::vector<tcp::endpoint> listeners;
+    boost::asio::steady_timer drain_timer;
+    std::size_t still_busy = 0;
+    std::function<void()> on_drained;
+
+    // On every worker's thread.
+    template <class F>
+    void everywhere(F f) {
+        for (auto& w : workers) boost::asio::post(w->io, [f, raw = w.get()] { f(*raw); });
+    }
+
+    result<void> make_route(policy::rules_ptr rules, std::shared_ptr<ca::authority const> authority) {
+        auto tls = net::upstream_tls::create(rules->apis());
+        if (!tls) return tls.error();
+        route = {std::move(rules), std::move(*tls), std::make_shared<leaf_contexts>(std::move(authority))};
+        return {};
+    }
+
+    result<void> listen_on(tcp::endpoint where) {
+        bool const shared = workers.size() > 1;
+        if (shared && where.port() != 0) {
+            // SO_REUSEPORT would share the port with another process of this user without a word: look first.
+            auto const probe = open_listener(control, where, false);
+            if (!probe) return probe.error();
+        }
+        for (auto& w : workers) {
+            auto socket = open_listener(w->io, where, shared);
+            if (!socket) return socket.error();
+            boost::system::error_code ec;
+            where = socket->local_endpoint(ec);  // the real port, for the next worker too
+            w->listen(std::move(*socket));
+        }
+        listeners.push_back(where);
+        return {};
+    }
+};
+
+server::server(boost::asio::io_context& control, server_options options, policy::rules_ptr rules,
+               std::shared_ptr<ca::authority const> authority)
+    : impl_(std::make_shared<impl>(control, std::move(options))) {
+    if (auto made = impl_->make_route(std::move(rules), std::move(authority)); !made) throw failure(made.error());
+    auto const via = http::make_via_pseudonym();
+    for (unsigned i = 0; i < std::max(1U, impl_->options.workers); ++i) {
+        impl_->workers.push_back(std::make_unique<worker>(impl_->options, via, impl_->link));
+        impl_->workers.back()->set_routing(impl_->route);
+    }
+}
+
+server::~server() {
+    for (auto& w : impl_->workers) w->io.stop();
+    for (auto& t : impl_->threads) t.join();
+}
+
+void server::attach(jit::task_manager& manager) {
+    impl_->link.attach(manager);
+}
+
+result<void> server::start() {
+    for (auto const& where : impl_->options.listen)
+        if (auto listening = impl_->listen_on(where); !listening) return listening;
+    std::vector<std::uint16_t> ports;
+    for (auto const& l : impl_->listeners) ports.push_back(l.port());
+    for (auto& w : impl_->workers) {
+        w->upstreams.set_own_ports(ports);
+        impl_->threads.emplace_back([raw = w.get()] { raw->run(); });
+    }
+    return {};
+}
+
+std::vector<tcp::endpoint> server::listeners() const {
+    return impl_->listeners;
+}
+
+result<void> server::replace_rules(policy::rules_ptr rules, std::shared_ptr<ca::authority const> authority) {
+    if (auto made = impl_->make_route(std::move(rules), std::move(authority)); !made) return made;
+    impl_->everywhere([route = impl_->route](worker& w) { w.set_routing(route); });
+    return {};
+}
+
+void server::stop_accepting() {
+    impl_->everywhere([](worker& w) { w.stop_accepting(); });
+}
+
+void server::drain(std::function<void()> done) {
+    auto self = impl_;
+    self->on_drained = std::move(done);
+    self->still_busy = self->workers.size();
+    self->everywhere([self](worker& w) {
+        w.when_empty([self] {
+            boost::asio::post(self->control, [self] {
+                if (--self->still_busy != 0) return;
+                self->drain_timer.cancel();
+                if (self->on_drained) std::exchange(self->on_drained, nullptr)();
+            });
+        });
+        w.drain();
+    });
+    self->drain_timer.expires_after(self->options.timeouts.drain);
+    self->drain_timer.async_wait([self](boost::system::error_code ec) {
+        if (ec || self->still_busy == 0) return;
+        log::warning("requests in flight are cut: [timeouts] drain is over");
+        self->everywhere([](worker& w) { w.cut(); });
+    });
+}
+
+proxy::counters server::counters() const {
+    proxy::counters sum;
+    for (auto const& w : impl_->workers) {
+        auto const& c = w->counts;
+        sum.connections += c.connections;
+        sum.open_connections += c.open;
+        sum.requests += c.requests;
+        sum.tunnels += c.tunnels;
+        sum.escalations += c.escalations;
+        sum.errors += c.errors;
+        sum.upstream_connects += c.connects;
+        sum.upstream_reuses += c.reuses;
+        sum.bytes_up += c.up;
+        sum.bytes_down += c.down;
+    }
+    return sum;
+}
+
+void server::publish(jit::snapshot_ptr session) {
+    impl_->everywhere([s = std::move(session)](worker& w) { w.sessions.publish(s); });
+}
+
+void server::withdraw(std::string const& session_id) {
+    impl_->everywhere([session_id](worker& w) { w.sessions.withdraw(session_id); });
+}
+
+}  // namespace jitproxy::proxy

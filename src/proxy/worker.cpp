@@ -1,0 +1,127 @@
+#include "jitproxy/proxy/worker.hpp"
+
+#include "jitproxy/base/log.hpp"
+#include "jitproxy/proxy/client_connection.hpp"
+
+namespace jitproxy::proxy {
+
+namespace {
+
+constexpr std::size_t scratch_size = 256 * 1024;
+
+net::upstream_options upstream_options_of(server_options const& o) {
+    return {o.timeouts.connect, o.timeouts.tls_handshake, o.timeouts.pool_idle, o.limits.pool_per_origin};
+}
+
+}  // namespace
+
+worker::worker(server_options const& o, std::string pseudonym, control_link& link)
+    : options(o),
+      via(std::move(pseudonym)),
+      control(link),
+      deadlines(std::chrono::steady_clock::now()),
+      upstreams(io, buffers, upstream_options_of(o), o.resolver),
+      scratch(scratch_size),
+      replay{o.limits.replay_memory, o.limits.replay_file, o.temporary_directory},
+      ticker_(io.get_executor()) {}
+
+worker::~worker() {
+    connections_.clear();
+}
+
+void worker::set_routing(routing r) {
+    upstreams.set_reach({r.rules, r.tls});
+    route = std::move(r);
+}
+
+void worker::listen(acceptor socket) {
+    acceptors_.push_back(std::move(socket));
+    accept_on(acceptors_.size() - 1);
+}
+
+void worker::accept_on(std::size_t index) {
+    acceptors_[index].async_accept([this, index](boost::system::error_code ec, net::tcp_socket socket) {
+        if (ec == boost::asio::error::operation_aborted || index >= acceptors_.size() || !acceptors_[index].is_open())
+            return;
+        if (ec) {  // EMFILE and the like: go on at the next tick rather than spin
+            log::warning("accept failed", {{"reason", ec.message()}});
+            accept_again_.push_back(index);
+            return;
+        }
+        tally::add(counts.connections);
+        tally::add(counts.open);
+        auto connection = std::make_unique<client_connection>(*this, std::move(socket));
+        auto* raw = connection.get();
+        connections_.emplace(raw, std::move(connection));
+        raw->start();
+        accept_on(index);
+    });
+}
+
+void worker::stop_accepting() {
+    boost::system::error_code ignored;
+    for (auto& a : acceptors_) a.close(ignored);
+}
+
+void worker::drain() {
+    stop_accepting();
+    draining = true;
+    std::vector<client_connection*> all;
+    for (auto const& [raw, owner] : connections_) all.push_back(raw);
+    for (auto* c : all) c->wake();  // ends are deferred, so none is gone before its turn
+    check_empty();
+}
+
+void worker::cut() {
+    draining = true;
+    std::vector<client_connection*> all;
+    for (auto const& [raw, owner] : connections_) all.push_back(raw);
+    for (auto* c : all) c->cut();
+    check_empty();
+}
+
+void worker::when_empty(std::function<void()> callback) {
+    on_empty_ = std::move(callback);
+    check_empty();
+}
+
+void worker::check_empty() {
+    if (connections_.empty() && on_empty_) std::exchange(on_empty_, nullptr)();
+}
+
+void worker::remove(client_connection* connection) {
+    boost::asio::post(io, [this, connection] {
+        if (connections_.erase(connection) != 0) counts.open.store(connections_.size(), std::memory_order_relaxed);
+        check_empty();
+    });
+}
+
+void worker::note_use(std::string const& session_id) {
+    auto& last = last_use_[session_id];
+    if (deadlines.now() - last < std::chrono::seconds{1}) return;
+    last = deadlines.now();
+    control.touch(session_id);
+    if (last_use_.size() > 4096) last_use_.clear();
+}
+
+void worker::arm_tick() {
+    ticker_.expires_after(net::tick_length);
+    ticker_.async_wait([this](boost::system::error_code ec) {
+        if (ec) return;
+        auto const now = std::chrono::steady_clock::now();
+        deadlines.tick(now);
+        for (auto index : std::exchange(accept_again_, {})) accept_on(index);
+        upstreams.tick(now);
+        counts.connects.store(upstreams.connects, std::memory_order_relaxed);
+        counts.reuses.store(upstreams.reuses, std::memory_order_relaxed);
+        arm_tick();
+    });
+}
+
+void worker::run() {
+    arm_tick();
+    auto const keep_running = boost::asio::make_work_guard(io);
+    io.run();
+}
+
+}  // namespace jitproxy::proxy
