@@ -2,6 +2,7 @@
 
 #include <openssl/sha.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -139,6 +140,41 @@ std::string sha256(std::string_view bytes) {
     std::array<unsigned char, SHA256_DIGEST_LENGTH> digest;
     SHA256(reinterpret_cast<unsigned char const*>(bytes.data()), bytes.size(), digest.data());
     return {reinterpret_cast<char const*>(digest.data()), digest.size()};
+}
+
+std::size_t utf8_length(std::string_view text) noexcept {
+    auto const byte = [&](std::size_t i) -> unsigned { return static_cast<unsigned char>(text[i]); };
+    auto const continues = [&](std::size_t i) { return i < text.size() && (byte(i) & 0xC0) == 0x80; };
+    unsigned const first = byte(0);
+    if (first < 0x80) return 1;
+    if (first >= 0xC2 && first <= 0xDF) return continues(1) ? 2 : 0;
+    if (first >= 0xE0 && first <= 0xEF) {
+        if (!continues(1) || !continues(2)) return 0;
+        if ((first == 0xE0 && byte(1) < 0xA0) || (first == 0xED && byte(1) > 0x9F)) return 0;
+        return 3;
+    }
+    if (first >= 0xF0 && first <= 0xF4) {
+        if (!continues(1) || !continues(2) || !continues(3)) return 0;
+        if ((first == 0xF0 && byte(1) < 0x90) || (first == 0xF4 && byte(1) > 0x8F)) return 0;
+        return 4;
+    }
+    return 0;
+}
+
+std::string to_utf8(std::string_view text, std::size_t most) {
+    std::string out;
+    std::size_t fits = 0;  // where the text may be cut, with room for "..."
+    while (!text.empty()) {
+        std::size_t const length = utf8_length(text);
+        out.append(length == 0 ? std::string_view{"\xEF\xBF\xBD"} : text.substr(0, length));
+        text.remove_prefix(length == 0 ? 1 : length);
+        if (out.size() > most) {
+            out.resize(fits);
+            return out.append("...", std::min<std::size_t>(3, most));
+        }
+        if (out.size() + 3 <= most) fits = out.size();
+    }
+    return out;
 }
 
 std::string to_lower(std::string_view ascii) {

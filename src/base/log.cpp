@@ -9,6 +9,7 @@
 #include <cstdio>
 
 #include "jitproxy/base/clock.hpp"
+#include "jitproxy/base/encoding.hpp"
 
 namespace jitproxy::log {
 namespace {
@@ -39,26 +40,6 @@ constexpr std::string_view name_of(level l) noexcept {
         default:
             return "error";
     }
-}
-
-// Length of the well-formed UTF-8 sequence at the front (RFC 3629), 0 where there is none.
-std::size_t utf8_length(std::string_view s) noexcept {
-    auto const byte = [&](std::size_t i) -> unsigned { return static_cast<unsigned char>(s[i]); };
-    auto const continues = [&](std::size_t i) { return i < s.size() && (byte(i) & 0xC0) == 0x80; };
-    unsigned const first = byte(0);
-    if (first < 0x80) return 1;
-    if (first >= 0xC2 && first <= 0xDF) return continues(1) ? 2 : 0;
-    if (first >= 0xE0 && first <= 0xEF) {
-        if (!continues(1) || !continues(2)) return 0;
-        if ((first == 0xE0 && byte(1) < 0xA0) || (first == 0xED && byte(1) > 0x9F)) return 0;
-        return 3;
-    }
-    if (first >= 0xF0 && first <= 0xF4) {
-        if (!continues(1) || !continues(2) || !continues(3)) return 0;
-        if ((first == 0xF0 && byte(1) < 0x90) || (first == 0xF4 && byte(1) > 0x8F)) return 0;
-        return 4;
-    }
-    return 0;
 }
 
 void append_escape(std::string& out, char const* pattern, unsigned value) {

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "jitproxy/base/clock.hpp"
 #include "jitproxy/http/framing.hpp"
 #include "jitproxy/http/head.hpp"
 
@@ -23,7 +24,10 @@ struct outgoing_request {
 };
 // Appends to `out`. Removed: Host (made anew, first), Connection and what it nominates, Keep-Alive, Proxy-*, TE but
 // "trailers", Trailer, Transfer-Encoding (made anew from framing), Upgrade (unless asked), JIT-Justification.
-// Everything else keeps order, duplicates, spelling.
+// Everything else keeps order, duplicates, spelling. Content-Length is written from framing, in its place; without a
+// body a received "Content-Length: 0" stays. Via is a field line of its own behind the received ones (together they are
+// one list, RFC 9110 5.3). Nomination does not remove what gives a message its meaning: Authorization, Content-Length,
+// Content-Type, Expect, Host, Via. A bearer with a byte that a field value cannot hold is not sent.
 void write_request_head(std::string& out, request_head const& head, outgoing_request const& options);
 
 using extra_field = std::pair<std::string_view, std::string_view>;
@@ -34,8 +38,14 @@ struct outgoing_response {
     bool upgrade = false;    // 101: pass Upgrade and "Connection: upgrade"
     std::string_view via;
     std::span<extra_field const> extra;  // appended; fields of these names from upstream are removed first
+    std::string_view date;               // http_date(): added to a final answer without Date (RFC 9110 6.6.1)
 };
+// Content-Length: from framing, in its place; of an answer without a body (HEAD, 304, length 0) as received, but none
+// in a 1xx or 204. "Connection: close" also where the body ends with the connection. Upgrade stays in a 426.
 void write_response_head(std::string& out, response_head const& head, outgoing_response const& options);
+
+// RFC 9110 5.6.7, for Date: "Sun, 06 Nov 1994 08:49:37 GMT".
+[[nodiscard]] std::string http_date(wall_time t);
 
 // RFC 9110 7.6.3: has this proxy (by its pseudonym) forwarded the message already?
 [[nodiscard]] bool via_contains(request_head const& head, std::string_view pseudonym) noexcept;

@@ -9,7 +9,7 @@
 namespace jitproxy::http {
 
 enum class body_kind : std::uint8_t {
-    none,         // no body
+    none,         // no body; also Content-Length: 0
     length,       // Content-Length
     chunked,      // Transfer-Encoding: chunked
     until_close,  // responses only: ends when the connection ends
@@ -22,12 +22,13 @@ struct body_framing {
 
 // Also checks that there is exactly one valid Host with HTTP/1.1 (RFC 9112 3.2; at most one with 1.0).
 // Errors: ambiguous_framing (CL with TE, several or bad CL, TE other than "chunked", TE with HTTP/1.0),
-// malformed_request.
+// malformed_request. A CONNECT with a body is ambiguous too: it could be read as the tunnel's first bytes.
 [[nodiscard]] result<body_framing> request_framing(request_head const& head);
 // `method` is that of the request answered: HEAD, and CONNECT with 2xx, have no body; nor have 1xx, 204 and 304.
-// Errors: bad_response.
+// Errors: bad_response (the same ambiguities; Transfer-Encoding in a 1xx or 204).
 [[nodiscard]] result<body_framing> response_framing(response_head const& head, std::string_view method);
-// RFC 9112 9.3: may the connection be used again after this message?
+// RFC 9112 9.3: may the connection be used again after this message? Never after a body that ends with the connection,
+// nor after a 1xx or 204 that announces a body.
 [[nodiscard]] bool keeps_alive(request_head const& head) noexcept;
 [[nodiscard]] bool keeps_alive(response_head const& head, body_framing const& framing) noexcept;
 
@@ -41,24 +42,29 @@ class chunk_decoder {
     // Call until done() or until a step consumes nothing (then more input is needed).
     // Errors carry the code given at construction (malformed_request or bad_response).
     [[nodiscard]] result<step> next(std::string_view input);
+    // Extensions and trailers may take up 16 KiB more than the data that came before them.
     [[nodiscard]] bool done() const noexcept { return state_ == state::done; }
     explicit chunk_decoder(errc on_error = errc::bad_response) : on_error_(on_error) {}
 
   private:
     enum class state : std::uint8_t {
         size,           // hexadecimal digits of a chunk's size
+        padding,        // white space behind them: an extension or the line's end must follow
         extension,      // the rest of that line
         size_lf,        // LF that ends it
         data,           // the chunk's bytes
         data_cr,        // CR after them
         data_lf,        // LF after them
         trailer_start,  // first byte of a trailer line, or CR of the last line
-        trailer,        // within a trailer line
+        trailer_name,   // within the name of a trailer field
+        trailer_value,  // within its value
         trailer_lf,     // LF that ends a trailer line
         last_lf,        // LF that ends the body
         done,
     };
     [[nodiscard]] error fail(char const* what) const;
+    char const* take(char c) noexcept;  // one byte outside of data; what is wrong with it, or nullptr
+    char const* take_size(char c) noexcept;
     state state_ = state::size;
     errc on_error_;
     std::uint64_t left_ = 0;      // of the chunk's data

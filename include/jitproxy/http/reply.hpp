@@ -13,7 +13,7 @@ namespace jitproxy::http {
 struct error_mapping {
     unsigned status;                // HTTP status code
     std::string_view proxy_status;  // RFC 9209 2.3 error type
-    std::string_view title;         // problem+json title
+    std::string_view title;         // what went wrong in a few words: the detail of an error that has none
 };
 [[nodiscard]] error_mapping mapping_of(errc code) noexcept;
 [[nodiscard]] std::string_view reason_phrase(unsigned status) noexcept;
@@ -22,13 +22,15 @@ struct reply_options {
     bool head_only = false;   // HEAD: no body, but its length
     bool keep_alive = false;  // else "Connection: close"
     std::span<extra_field const> extra;
+    std::string_view date;  // http_date(); empty: no Date
 };
 // A whole answer. Adds Proxy-Authenticate: Basic realm="jitproxy" to a 407, and Retry-After from the error.
 void write_error_reply(std::string& out, error const& e, reply_options const& options);
 // The Proxy-Status value: `jitproxy; error=dns_timeout; details="…"`. For answers that came from upstream: error
-// optional.
+// optional. Details are cut to 512 bytes; what is no printable ASCII becomes "?".
 [[nodiscard]] std::string proxy_status_value(std::string_view error_type, std::string_view details);
-// The problem+json document of an error (also used by the control API).
+// The problem+json document of an error (also used by the control API): type, title (the status's phrase, RFC 9457
+// 4.2.1), status, detail, code (name_of), and retry_after where it is known. The detail is cut to 512 bytes.
 [[nodiscard]] std::string problem_json(error const& e);
 
 }  // namespace jitproxy::http

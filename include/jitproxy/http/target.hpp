@@ -1,6 +1,7 @@
 // Request targets (RFC 9112 3.2) and authorities, in the one form that policy and the dialler use.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -37,12 +38,15 @@ struct request_target {
     target_form form = target_form::origin;
     http::scheme scheme = scheme::http;  // of the absolute form
     http::authority authority;           // of the absolute and the authority form
-    std::string_view path;               // path and query exactly as received; "/" where the absolute form has none;
-                                         // "/?query" forms keep their bytes (see .cpp for the one empty-path case)
+    // Path and query exactly as received, a view of the target that was parsed. Where the absolute form has no path:
+    // "/", or "*" for OPTIONS (RFC 9112 3.2.4). "http://host?query" becomes "/?query" (3.2.1), a text that stands
+    // nowhere in the target: then `rewritten` holds it, and copies of this share it.
+    std::string_view path;
+    std::shared_ptr<std::string const> rewritten;
 };
 // CONNECT wants authority form (port mandatory), OPTIONS may have "*"; userinfo, fragments, other schemes: bad_target.
 [[nodiscard]] result<request_target> parse_request_target(std::string_view method, std::string_view target);
-// "METHOD origin/path" with everything but the query: for logs and default justifications.
+// Everything before the query: for logs and default justifications.
 [[nodiscard]] std::string_view without_query(std::string_view path) noexcept;
 
 }  // namespace jitproxy::http
