@@ -17,7 +17,8 @@ struct resolver_options {
     std::size_t cache_entries = 1024;
     seconds max_ttl{300};
     seconds negative_ttl{5};
-    std::string servers;  // "127.0.0.1:5353,…" in place of the system's; tests
+    std::string servers;                 // "127.0.0.1:5353,…" in place of the system's; tests
+    std::function<steady_time()> clock;  // what the cache's TTLs are counted by; empty: the steady clock; tests
 };
 
 using addresses = std::vector<boost::asio::ip::address>;
