@@ -27,7 +27,8 @@ struct session_order {
     std::string parent_session_id;
     secret_ptr user_token;  // for on_behalf_of; may be null
     bool automatic = false;
-    long owner_pid = 0;  // of `run`; 0: none
+    long owner_pid = 0;            // of `run`; 0: none
+    milliseconds idle_timeout{0};  // closed when nothing was seen for so long; 0: never, but for the automatic one
 };
 enum class session_status : std::uint8_t { opening, open, closing, completed, failed };
 [[nodiscard]] std::string_view to_string(session_status s) noexcept;

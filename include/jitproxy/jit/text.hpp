@@ -1,0 +1,22 @@
+// Text from outside that ends up in header fields, events and logs.
+#pragma once
+#include <string>
+#include <string_view>
+
+#include "jitproxy/jit/permission.hpp"
+
+namespace jitproxy::jit {
+
+// At most `longest` bytes, cut between UTF-8 sequences; control characters (C0, DEL, C1) become spaces.
+[[nodiscard]] std::string one_line(std::string_view text, std::size_t longest);
+
+inline constexpr std::size_t longest_reason = 300;
+inline constexpr std::size_t longest_justification = 500;
+
+// The agent's own words, else the API's template with {method}, {url}, {host} and {api} filled in.
+[[nodiscard]] std::string justification_of(permission_need const& need);
+
+// What a client is told of a failure, with when to try again where that helps.
+[[nodiscard]] permission_outcome outcome_of(error const& what, std::string request_id = {});
+
+}  // namespace jitproxy::jit

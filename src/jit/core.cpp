@@ -1,0 +1,16 @@
+#include "core.hpp"
+
+namespace jitproxy::jit {
+
+void core::emit(std::string type, std::string session_id, json::object data) const {
+    log::info(type, {{"session", session_id}, {"data", json::serialize(data)}});
+    ports.events.on_event({std::move(type), std::move(session_id), std::move(data)});
+}
+
+void core::report(result<void> const& journaled, std::string const& session_id) const {
+    if (journaled.has_value()) return;
+    log::error("the journal could not be written", {{"session", session_id}, {"detail", journaled.error().detail}});
+    ports.events.on_event({"journal.failed", session_id, {{"detail", journaled.error().detail}}});
+}
+
+}  // namespace jitproxy::jit

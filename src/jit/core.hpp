@@ -1,0 +1,70 @@
+// What the parts of the task manager share, and how a call to the AS gets its bearer.
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "jitproxy/base/log.hpp"
+#include "jitproxy/jit/ledger.hpp"
+#include "jitproxy/jit/task_manager.hpp"
+#include "jitproxy/jit/timers.hpp"
+#include "jitproxy/jit/token_keeper.hpp"
+
+namespace jitproxy::jit {
+
+struct core {
+    core(manager_ports p, task_manager_options o) : ports(p), options(o), grants(o.expiry_margin), answers(p.clock) {}
+
+    manager_ports ports;
+    task_manager_options options;
+    ledger grants;
+    outbox answers;  // for callers
+    steady_time trust_bearer_until;
+    bool shutting_down = false;
+    // Every callback given to a port holds this weakly.
+    std::shared_ptr<core*> alive = std::make_shared<core*>(this);
+
+    [[nodiscard]] steady_time now() const { return ports.clock.now(); }
+    [[nodiscard]] wall_time wall_now() const { return ports.clock.wall_now(); }
+    void emit(std::string type, std::string session_id, json::object data) const;
+    // A journal that cannot be written after the fact: the work goes on, the failure is told.
+    void report(result<void> const& journaled, std::string const& session_id) const;
+    template <class T>
+    void answer(callback<T> done, result<T> what) {
+        answers.post([done = std::move(done), what = std::move(what)] { done(what); });
+    }
+};
+
+template <class T>
+using as_call = std::function<void(secret_ptr bearer, callback<T> done)>;
+
+// Makes a call with the keeper's bearer. The AS may have rejected the bearer, not the call (both are as_rejected): the
+// bearer is fetched anew and the call made again, once. Where that did not help the bearer is trusted for a minute, so
+// that calls which are rejected for other reasons do not cost a token each.
+template <class T>
+void call_as(core& c, std::shared_ptr<token_keeper> const& keeper, as_call<T> call, callback<T> done) {
+    auto const again = [&c, weak = std::weak_ptr(keeper), call, done](bearer const& used, result<T> const& answer) {
+        auto const k = weak.lock();
+        if (answer.has_value() || answer.error().code != errc::as_rejected || !k || c.now() < c.trust_bearer_until)
+            return done(answer);
+        k->renew(used.generation, while_alive(c.alive, [&c, call, done](result<bearer> const& renewed) {
+                     if (renewed.has_error()) return done(renewed.error());
+                     call(renewed->token, while_alive(c.alive, [&c, done](result<T> const& second) {
+                              if (second.has_error() && second.error().code == errc::as_rejected)
+                                  c.trust_bearer_until = c.now() + std::chrono::minutes(1);
+                              done(second);
+                          }));
+                 }));
+    };
+    auto const first = while_alive(c.alive, [&c, call, again, done](result<bearer> const& b) {
+        if (b.has_error()) return done(b.error());
+        call(b->token, while_alive(c.alive, [again, used = *b](result<T> const& answer) { again(used, answer); }));
+    });
+    if (auto const b = keeper->current(); b.token)
+        first(result<bearer>(b));
+    else
+        keeper->get(first);
+}
+
+}  // namespace jitproxy::jit

@@ -1,0 +1,183 @@
+// Those who wait for permission: what each of them needs, how long it waits, and what it is told.
+#include <algorithm>
+
+#include "jitproxy/jit/text.hpp"
+#include "permissions.hpp"
+
+namespace jitproxy::jit {
+
+namespace {
+
+// What one session may have open at a time: an API that names ever new needs must not fill memory and the AS.
+constexpr std::size_t most_open = 64;
+
+permission_outcome failed(permission_status status, std::string reason, int retry_after = 0) {
+    permission_outcome outcome;
+    outcome.status = status;
+    outcome.reason = std::move(reason);
+    outcome.retry_after = retry_after;
+    return outcome;
+}
+
+std::string key_of(permission_need const& need, std::string const& needs) {
+    return need.session_id + '\n' + need.origin + '\n' + needs;
+}
+
+}  // namespace
+
+std::uint64_t permission_desk::request(permission_need need, done_function done) {
+    auto const c = std::make_shared<caller>(core_.ports.clock);
+    c->ticket = next_ticket_++;
+    c->need = std::move(need);
+    c->done = std::move(done);
+    callers_.emplace(c->ticket, c);
+    if (auto const refused = refuse(c->need)) {
+        answer(c, *refused);
+        return c->ticket;
+    }
+    c->patience = c->need.api->hold > milliseconds(0) ? c->need.api->hold : core_.options.hold;
+    if (c->need.wait) c->patience = std::min<milliseconds>(c->patience, std::max(*c->need.wait, seconds(0)));
+    auto const& members = c->need.details;
+    for (std::size_t i = 0; i != members.size(); ++i)
+        c->parts.push_back(begin_part(c->need, members[i], i + 1 == members.size()));
+    // Only now: an entry that is decided at once must find its caller complete.
+    auto const parts = c->parts;
+    for (auto const& p : parts)
+        if (p.entry && (p.entry->machine.current() == machine::state::idle ||
+                        p.entry->machine.current() == machine::state::approved))
+            feed(p.entry, machine::start{});
+    for (auto const& p : parts)
+        if (p.entry) {
+            auto const now = p.entry->machine.current();
+            if (now == machine::state::pending || now == machine::state::polling || now == machine::state::ask_later ||
+                now == machine::state::exchange_later)
+                start_hold(c);
+        }
+    review(c);
+    return c->ticket;
+}
+
+std::optional<permission_outcome> permission_desk::refuse(permission_need const& need) const {
+    auto const s = sessions_.find(need.session_id);
+    if (!s || !s->serving()) return failed(permission_status::error, "session closed");
+    if (!need.api) return failed(permission_status::refused, "no protected API");
+    if (need.details.empty())
+        return failed(permission_status::refused, "the API named nothing that could be asked for");
+    // All of it or nothing: part of what is needed would be of no use.
+    for (auto const& details : need.details)
+        if (auto const allowed = policy::may_ask(*need.api, need.origin, details); allowed.has_error()) {
+            auto outcome = outcome_of(allowed.error());
+            outcome.status = permission_status::refused;
+            outcome.retry_after = 0;
+            return outcome;
+        }
+    if (pending(need.session_id) + need.details.size() > most_open)
+        return failed(permission_status::error, "too many permission requests are open in this session", 5);
+    return std::nullopt;
+}
+
+permission_desk::part permission_desk::begin_part(permission_need const& need, json::object const& details, bool last) {
+    part p;
+    p.needs = canonical_json(details);
+    auto const* g = core_.grants.find(need.session_id, need.origin, p.needs, core_.now());
+    if (g != nullptr && g->id == need.refused_grant) {
+        core_.grants.drop(need.refused_grant);
+        if (auto const s = sessions_.find(need.session_id)) sessions_.publish(*s);
+        g = nullptr;
+    }
+    if (g != nullptr) {
+        permission_outcome outcome;
+        outcome.status = permission_status::granted;
+        outcome.cached = true;
+        outcome.token = g->token;
+        outcome.grant_id = g->id;
+        outcome.request_id = g->request_id;
+        // The next request for the same resource costs no 403 any more.
+        if (last && core_.grants.bind(g->id, need.resource))
+            if (auto const s = sessions_.find(need.session_id)) sessions_.publish(*s);
+        p.outcome = std::move(outcome);
+        return p;
+    }
+    auto& slot = entries_[key_of(need, p.needs)];
+    if (!slot) {
+        slot = open_entry(need, details, p.needs);
+        slot->key = key_of(need, p.needs);
+    }
+    p.entry = slot;
+    if (slot->machine.settled()) {  // denied a moment ago
+        p.outcome = slot->outcome;
+        return p;
+    }
+    auto& resources = slot->resources;
+    if (last && std::find(resources.begin(), resources.end(), need.resource) == resources.end()) {
+        resources.push_back(need.resource);
+        if (resources.size() > ledger::max_resources) resources.pop_front();
+    }
+    return p;
+}
+
+void permission_desk::cancel(std::uint64_t ticket) {
+    callers_.erase(ticket);
+}
+
+void permission_desk::entry_decided(permission_entry const& e, permission_outcome const& outcome) {
+    auto const all = callers_;
+    for (auto const& [ticket, c] : all) {
+        if (c->answered) continue;
+        bool mine = false;
+        for (auto& p : c->parts)
+            if (p.entry.get() == &e && !p.outcome) {
+                p.outcome = outcome;
+                mine = true;
+            }
+        if (mine) review(c);
+    }
+}
+
+void permission_desk::entry_waits(permission_entry const& e) {
+    for (auto const& [ticket, c] : callers_)
+        if (std::any_of(c->parts.begin(), c->parts.end(), [&](part const& p) { return p.entry.get() == &e; }))
+            start_hold(c);
+}
+
+void permission_desk::start_hold(caller_ptr const& c) {
+    if (c->answered || c->hold.armed()) return;
+    c->hold.arm(c->patience, [this, weak = std::weak_ptr(c)] {
+        auto const alive = weak.lock();
+        if (!alive || alive->answered) return;
+        auto const open =
+            std::find_if(alive->parts.begin(), alive->parts.end(), [](part const& p) { return !p.outcome; });
+        if (open == alive->parts.end()) return;
+        auto const& m = open->entry->machine;
+        auto outcome = failed(permission_status::pending, one_line(m.known().reason, longest_reason), m.retry_after());
+        if (outcome.reason.empty()) outcome.reason = "waits for a human to decide";
+        outcome.request_id = m.known().request_id;
+        answer(alive, std::move(outcome));
+    });
+}
+
+// Granted when all parts are; anything else as soon as one part is.
+void permission_desk::review(caller_ptr const& c) {
+    if (c->answered) return;
+    auto const not_granted = std::find_if(c->parts.begin(), c->parts.end(), [](part const& p) {
+        return p.outcome && p.outcome->status != permission_status::granted;
+    });
+    if (not_granted != c->parts.end()) return answer(c, *not_granted->outcome);
+    if (std::any_of(c->parts.begin(), c->parts.end(), [](part const& p) { return !p.outcome; })) return;
+    // Each member has a token of its own, and a request carries one: the last. An API that wants more names the rest.
+    answer(c, *c->parts.back().outcome);
+}
+
+void permission_desk::answer(caller_ptr const& c, permission_outcome outcome) {
+    c->answered = true;
+    c->hold.cancel();
+    c->parts.clear();
+    core_.answers.post([this, weak = std::weak_ptr(c), outcome = std::move(outcome)] {
+        auto const alive = weak.lock();  // cancelled meanwhile?
+        if (!alive) return;
+        callers_.erase(alive->ticket);
+        alive->done(outcome);
+    });
+}
+
+}  // namespace jitproxy::jit

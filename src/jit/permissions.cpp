@@ -1,0 +1,247 @@
+#include "permissions.hpp"
+
+#include <algorithm>
+
+#include "jitproxy/base/id.hpp"
+#include "jitproxy/jit/text.hpp"
+
+namespace jitproxy::jit {
+
+namespace {
+
+constexpr std::size_t remembered = 200;  // settled requests in the list
+constexpr seconds longest_ttl{900};      // protocol.md section 2
+constexpr seconds default_ttl{300};
+
+}  // namespace
+
+entry_ptr permission_desk::open_entry(permission_need const& need, json::object const& details,
+                                      std::string const& needs) {
+    auto const e = std::make_shared<permission_entry>(
+        core_.ports.clock, permission_timing{core_.options.poll_first, core_.options.poll_longest});
+    e->local_id = random_id("local").replace(5, 1, "-");
+    e->session_id = need.session_id;
+    e->origin = need.origin;
+    e->needs = needs;
+    e->details = details;
+    e->api = need.api->name;
+    e->justification = justification_of(need);
+    e->requested_ttl =
+        need.api->requested_ttl > seconds(0) ? std::min(need.api->requested_ttl, longest_ttl) : default_ttl;
+    e->created_at = core_.wall_now();
+    return e;
+}
+
+void permission_desk::feed(entry_ptr const& e, machine::event const& ev) {
+    std::visit([&](auto const& action) { perform(e, action); }, e->machine.resume(ev, core_.wall_now()));
+}
+
+// Calls the AS with the session's bearer. Only the answer to the latest call counts.
+template <class T>
+void permission_desk::call(entry_ptr const& e, as_call<T> what,
+                           std::function<void(entry_ptr const&, result<T> const&)> then) {
+    auto const s = sessions_.find(e->session_id);
+    if (!s) return;  // its closing has settled this entry, or is about to
+    auto const number = ++e->call;
+    call_as<T>(core_, s->keeper, std::move(what),
+               while_alive(core_.alive, [this, weak = std::weak_ptr(e), number, then,
+                                         session_id = e->session_id](result<T> const& answer) {
+                   auto const alive = weak.lock();
+                   if (!alive || alive->call != number || alive->machine.settled()) {
+                       // A token that arrives late is nobody's: it must not outlive the session.
+                       if constexpr (std::is_same_v<T, access_token>)
+                           if (answer.has_value() && answer->value)
+                               core_.ports.as.revoke(answer->value, [](result<void> const&) {});
+                       return;
+                   }
+                   then(alive, answer);
+                   if (answer.has_error() && answer.error().code == errc::as_inactive)
+                       sessions_.task_died(session_id, answer.error().detail);
+               }));
+}
+
+void permission_desk::perform(entry_ptr const&, machine::nothing const&) {}
+
+void permission_desk::perform(entry_ptr const& e, machine::ask const&) {
+    auto const journaled = core_.ports.journal.permission_asking(e->session_id, e->needs, core_.wall_now());
+    if (journaled.has_error()) return feed(e, machine::not_recorded{journaled.error()});
+    auto const s = sessions_.find(e->session_id);
+    request_order order{s ? s->info.task_id : std::string{}, e->details, e->justification, e->requested_ttl};
+    call<request_state>(
+        e,
+        [this, order = std::move(order)](secret_ptr bearer, callback<request_state> done) {
+            core_.ports.as.request_permission(std::move(bearer), order, std::move(done));
+        },
+        [this](entry_ptr const& me, result<request_state> const& answer) { feed(me, machine::asked{answer}); });
+}
+
+void permission_desk::perform(entry_ptr const& e, machine::poll const& a) {
+    arm(e, a.deadline);
+    call<request_state>(
+        e,
+        [this, known = e->machine.known()](secret_ptr bearer, callback<request_state> done) {
+            core_.ports.as.poll_permission(std::move(bearer), known, std::move(done));
+        },
+        [this](entry_ptr const& me, result<request_state> const& answer) { feed(me, machine::polled{answer}); });
+}
+
+void permission_desk::perform(entry_ptr const& e, machine::exchange const&) {
+    e->wake.cancel();
+    call<access_token>(
+        e,
+        [this, known = e->machine.known()](secret_ptr bearer, callback<access_token> done) {
+            core_.ports.as.exchange_permission(std::move(bearer), known, std::move(done));
+        },
+        [this](entry_ptr const& me, result<access_token> const& answer) { feed(me, machine::exchanged{answer}); });
+}
+
+void permission_desk::perform(entry_ptr const& e, machine::pause const& a) {
+    arm(e, a.delay);
+    if (e->machine.current() == machine::state::pending && !e->told_pending) {
+        e->told_pending = true;
+        tell(*e, "request.pending");
+    }
+    entry_waits(*e);
+}
+
+void permission_desk::perform(entry_ptr const& e, machine::fail_for_now const& a) {
+    e->wake.cancel();
+    entry_decided(*e, a.outcome);
+}
+
+void permission_desk::perform(entry_ptr const& e, machine::settle const& a) {
+    e->wake.cancel();
+    ++e->call;
+    e->outcome = a.outcome;
+    if (a.token) grant_to(e, *a.token);
+    auto const status = std::string(to_string(e->outcome.status));
+    core_.report(core_.ports.journal.permission_settled(e->session_id, e->needs, e->outcome.request_id, status,
+                                                        core_.wall_now()),
+                 e->session_id);
+    tell(*e, "request." + status);
+    if (e->outcome.status == permission_status::denied && core_.options.denial_memory > seconds(0))
+        e->wake.arm(core_.options.denial_memory, [this, weak = std::weak_ptr(e)] {
+            if (auto const alive = weak.lock()) forget(alive);
+        });
+    else
+        forget(e);
+    entry_decided(*e, e->outcome);
+}
+
+void permission_desk::perform(entry_ptr const& e, machine::broken const& a) {
+    log::error("a permission request met an event that it does not expect",
+               {{"session", e->session_id}, {"what", a.what}});
+}
+
+void permission_desk::arm(entry_ptr const& e, milliseconds delay) {
+    e->wake.arm(delay, [this, weak = std::weak_ptr(e)] {
+        if (auto const alive = weak.lock()) feed(alive, machine::timer_fired{});
+    });
+}
+
+// The ledger first, then everybody who waits.
+void permission_desk::grant_to(entry_ptr const& e, access_token token) {
+    auto const& g =
+        core_.grants.add(e->session_id, e->origin, e->needs, e->outcome.request_id, std::move(token), core_.now());
+    e->outcome.grant_id = g.id;
+    e->outcome.token = g.token;
+    for (auto const& resource : e->resources) (void)core_.grants.bind(e->outcome.grant_id, resource);
+    if (auto const s = sessions_.find(e->session_id)) sessions_.publish(*s);
+    sessions_.arm_pruning();
+}
+
+void permission_desk::forget(entry_ptr const& e) {
+    auto const it = entries_.find(e->key);
+    if (it == entries_.end() || it->second != e) return;
+    entries_.erase(it);
+    history_.push_back(info_of(*e));
+    if (history_.size() > remembered) history_.pop_front();
+}
+
+void permission_desk::end_session(std::string const& session_id) {
+    std::vector<entry_ptr> mine;
+    for (auto const& [key, e] : entries_)
+        if (e->session_id == session_id) mine.push_back(e);
+    for (auto const& e : mine) {
+        if (!e->machine.settled()) feed(e, machine::close{});
+        e->wake.cancel();
+        forget(e);
+    }
+}
+
+void permission_desk::decide(bool approve, std::string const& request_id, secret_ptr user_bearer, std::string words,
+                             callback<request_info> done) {
+    auto const of_that_id = [&](auto const& each) {
+        return !request_id.empty() && each.second->machine.known().request_id == request_id;
+    };
+    auto const it = std::find_if(entries_.begin(), entries_.end(), of_that_id);
+    if (it == entries_.end() || it->second->machine.settled()) {
+        auto const settled = std::any_of(history_.begin(), history_.end(),
+                                         [&](request_info const& i) { return i.request_id == request_id; });
+        auto const what = settled || it != entries_.end()
+                              ? make_error(errc::bad_argument, "the request is decided already")
+                              : make_error(errc::not_found, "no such permission request");
+        return core_.answer<request_info>(std::move(done), what);
+    }
+    auto const decided = while_alive(core_.alive, [this, e = it->second, done = std::move(done), approve,
+                                                   words](result<request_state> const& answer) {
+        if (answer.has_error()) return done(answer.error());
+        auto known = *answer;
+        // What was decided is known also where the answer does not repeat it.
+        if (known.status == request_status::pending)
+            known.status = approve ? request_status::approved : request_status::denied;
+        if (!approve && known.reason.empty()) known.reason = words;
+        feed(e, machine::learned{known});
+        done(info_of(*e));
+    });
+    if (approve)
+        core_.ports.as.approve(std::move(user_bearer), request_id, std::move(words), decided);
+    else
+        core_.ports.as.deny(std::move(user_bearer), request_id, std::move(words), decided);
+}
+
+std::size_t permission_desk::pending(std::string const& session_id) const {
+    return static_cast<std::size_t>(std::count_if(entries_.begin(), entries_.end(), [&](auto const& each) {
+        return each.second->session_id == session_id && !each.second->machine.settled();
+    }));
+}
+
+request_info permission_desk::info_of(permission_entry const& e) const {
+    auto const& known = e.machine.known();
+    request_info info;
+    info.request_id = known.request_id.empty() ? e.local_id : known.request_id;
+    info.session_id = e.session_id;
+    info.api = e.api;
+    info.status = e.machine.status();
+    info.risk_level = known.risk_level;
+    info.justification = e.justification;
+    info.reason = e.machine.settled() ? e.outcome.reason : one_line(known.reason, longest_reason);
+    info.authorization_details.push_back(e.details);
+    info.created_at = e.created_at;
+    info.expires_at = known.expires_at;
+    return info;
+}
+
+std::vector<request_info> permission_desk::list() const {
+    std::vector<request_info> all(history_.begin(), history_.end());
+    for (auto const& [key, e] : entries_) all.push_back(info_of(*e));
+    std::stable_sort(all.begin(), all.end(), [](auto const& a, auto const& b) { return a.created_at < b.created_at; });
+    return all;
+}
+
+void permission_desk::tell(permission_entry const& e, std::string const& what) const {
+    auto const info = info_of(e);
+    json::object data{{"request_id", info.request_id},
+                      {"api", info.api},
+                      {"origin", e.origin},
+                      {"status", info.status},
+                      {"risk_level", info.risk_level},
+                      {"justification", info.justification},
+                      {"reason", info.reason},
+                      {"authorization_details", info.authorization_details},
+                      {"created_at", format_rfc3339(info.created_at)}};
+    if (info.expires_at) data["expires_at"] = format_rfc3339(*info.expires_at);
+    core_.emit(what, e.session_id, std::move(data));
+}
+
+}  // namespace jitproxy::jit

@@ -1,0 +1,112 @@
+// The permission requests in flight, and those who wait for them: equal needs of a session and origin are one request.
+#pragma once
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core.hpp"
+#include "jitproxy/jit/permission_request.hpp"
+#include "sessions.hpp"
+
+namespace jitproxy::jit {
+
+// One permission asked for, or denied a moment ago.
+struct permission_entry {
+    permission_entry(scheduler& clock, permission_timing timing) : machine(timing), wake(clock) {}
+
+    std::string key;
+    std::string local_id;  // until the AS has given one
+    std::string session_id;
+    std::string origin;
+    std::string needs;  // canonical
+    json::object details;
+    std::string api;
+    std::string justification;
+    seconds requested_ttl{300};
+    wall_time created_at;
+    permission_request machine;
+    timer wake;
+    std::uint64_t call = 0;             // the call to the AS whose answer counts; others come too late
+    bool told_pending = false;          // the event was sent
+    permission_outcome outcome;         // once settled
+    std::deque<std::string> resources;  // to be served by the grant
+};
+using entry_ptr = std::shared_ptr<permission_entry>;
+
+class permission_desk {
+  public:
+    using done_function = std::function<void(permission_outcome)>;
+
+    permission_desk(core& c, session_table& sessions) : core_(c), sessions_(sessions) {}
+
+    std::uint64_t request(permission_need need, done_function done);
+    void cancel(std::uint64_t ticket);
+    // The session is closing: everything of it ends now.
+    void end_session(std::string const& session_id);
+    void decide(bool approve, std::string const& request_id, secret_ptr user_bearer, std::string words,
+                callback<request_info> done);
+
+    [[nodiscard]] std::size_t pending(std::string const& session_id) const;
+    [[nodiscard]] std::vector<request_info> list() const;
+
+  private:
+    struct part {  // one member of what a caller needs
+        std::string needs;
+        entry_ptr entry;                            // null: was decided at once
+        std::optional<permission_outcome> outcome;  // once decided
+    };
+    struct caller {
+        explicit caller(scheduler& clock) : hold(clock) {}
+        std::uint64_t ticket = 0;
+        permission_need need;
+        milliseconds patience{0};
+        std::vector<part> parts;
+        done_function done;
+        bool answered = false;
+        timer hold;
+    };
+    using caller_ptr = std::shared_ptr<caller>;
+    using machine = permission_request;
+
+    // callers (permission_callers.cpp)
+    std::optional<permission_outcome> refuse(permission_need const& need) const;
+    part begin_part(permission_need const& need, json::object const& details, bool last);
+    void entry_decided(permission_entry const& e, permission_outcome const& outcome);
+    void entry_waits(permission_entry const& e);
+    void review(caller_ptr const& c);
+    void answer(caller_ptr const& c, permission_outcome outcome);
+    void start_hold(caller_ptr const& c);
+
+    // entries (permissions.cpp)
+    entry_ptr open_entry(permission_need const& need, json::object const& details, std::string const& needs);
+    void feed(entry_ptr const& e, machine::event const& ev);
+    void perform(entry_ptr const& e, machine::nothing const& a);
+    void perform(entry_ptr const& e, machine::ask const& a);
+    void perform(entry_ptr const& e, machine::poll const& a);
+    void perform(entry_ptr const& e, machine::exchange const& a);
+    void perform(entry_ptr const& e, machine::pause const& a);
+    void perform(entry_ptr const& e, machine::fail_for_now const& a);
+    void perform(entry_ptr const& e, machine::settle const& a);
+    void perform(entry_ptr const& e, machine::broken const& a);
+    template <class T>
+    void call(entry_ptr const& e, as_call<T> what, std::function<void(entry_ptr const&, result<T> const&)> then);
+    void arm(entry_ptr const& e, milliseconds delay);
+    void grant_to(entry_ptr const& e, access_token token);
+    void forget(entry_ptr const& e);
+    [[nodiscard]] request_info info_of(permission_entry const& e) const;
+    void tell(permission_entry const& e, std::string const& what) const;
+
+    core& core_;
+    session_table& sessions_;
+    std::map<std::string, entry_ptr> entries_;  // by key
+    std::deque<request_info> history_;          // settled ones, the latest last
+    std::map<std::uint64_t, caller_ptr> callers_;
+    std::uint64_t next_ticket_ = 1;
+};
+
+}  // namespace jitproxy::jit

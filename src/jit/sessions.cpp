@@ -1,0 +1,198 @@
+#include "sessions.hpp"
+
+#include <algorithm>
+
+#include "jitproxy/base/id.hpp"
+
+namespace jitproxy::jit {
+
+namespace {
+
+constexpr std::size_t secret_bytes = 24;  // 192 bits, the password of the proxy credentials
+// An automatic session that could not be opened is not tried again for each request that wants it.
+constexpr seconds automatic_pause{1};
+
+}  // namespace
+
+session_ptr session_table::make_record(session_order order) {
+    auto s = std::make_shared<session_record>(core_.ports.clock, std::move(order));
+    s->info.session_id = random_id("ses");
+    s->info.name = s->order.task.name;
+    s->info.automatic = s->order.automatic;
+    s->info.opened_at = core_.wall_now();
+    s->last_seen = core_.now();
+    s->idle_timeout = s->order.automatic && s->order.idle_timeout == milliseconds(0) ? core_.options.idle_timeout
+                                                                                     : s->order.idle_timeout;
+    s->proxy_secret = make_secret(s->order.automatic ? std::string{} : random_token(secret_bytes));
+    if (!s->order.user_token) {
+        s->keeper = agent;
+        return s;
+    }
+    // RFC 8693: the session acts for a user. Its own token is made of the user's and the agent's, and made anew of
+    // them.
+    auto const own = std::make_shared<token_keeper*>(nullptr);
+    s->keeper = std::make_shared<token_keeper>(
+        core_.ports.clock, core_.options.expiry_margin,
+        [this, user = s->order.user_token](callback<access_token> done) {
+            agent->get(while_alive(core_.alive, [this, user, done](result<bearer> const& b) {
+                if (b.has_error()) return done(b.error());
+                core_.ports.as.exchange_for_user(user, b->token, done);
+            }));
+        },
+        [this, own] {
+            if (*own != nullptr) bearer_changed(**own);
+        });
+    *own = s->keeper.get();
+    return s;
+}
+
+void session_table::open(session_order order, callback<opened_session> done) {
+    auto const refuse = [&](error what) { core_.answer<opened_session>(std::move(done), std::move(what)); };
+    if (core_.shutting_down) return refuse(make_error(errc::shutting_down, "the proxy is shutting down"));
+    if (!order.parent_session_id.empty()) {
+        auto const parent = find(order.parent_session_id);
+        if (!parent || !parent->serving()) return refuse(make_error(errc::not_found, "the parent session is not open"));
+        order.task.parent_task_id = parent->info.task_id;
+    }
+    auto const s = make_record(std::move(order));
+    s->openers.push_back(std::move(done));
+    sessions_.emplace(s->info.session_id, s);
+    feed(s, machine::start{});
+}
+
+void session_table::ensure_automatic(callback<snapshot_ptr> done) {
+    auto const as_snapshot = [done = std::move(done)](result<opened_session> const& opened) {
+        if (opened.has_error()) return done(opened.error());
+        done(opened->snapshot);
+    };
+    for (auto const& [id, s] : sessions_) {
+        if (!s->order.automatic) continue;
+        switch (s->machine.current()) {
+            case machine::state::open:
+                return core_.answer<opened_session>(as_snapshot, opened_session{info_of(*s), s->snapshot});
+            case machine::state::authorizing:
+            case machine::state::creating:
+            case machine::state::recording:
+                s->openers.push_back(as_snapshot);
+                return;
+            default:  // on its way out: another one takes its place
+                break;
+        }
+    }
+    if (automatic_failed_ && core_.now() < automatic_not_before_)
+        return core_.answer<opened_session>(as_snapshot, *automatic_failed_);
+    session_order order;
+    order.automatic = true;
+    order.task.name = "jitproxy";
+    open(std::move(order), as_snapshot);
+}
+
+void session_table::feed(session_ptr const& s, machine::event const& e) {
+    std::visit([&](auto const& action) { perform(s, action); }, s->machine.resume(e));
+}
+
+void session_table::perform(session_ptr const&, machine::nothing const&) {}
+
+void session_table::perform(session_ptr const& s, machine::get_bearer const&) {
+    s->keeper->get(then<bearer>(s, [this](session_ptr const& me, result<bearer> const& b) {
+        if (b.has_error()) return feed(me, machine::authorized{b.error()});
+        me->last_bearer = *b;
+        feed(me, machine::authorized{result<void>{}});
+    }));
+}
+
+void session_table::perform(session_ptr const& s, machine::create const&) {
+    auto const journaled = core_.ports.journal.task_opening(s->info.session_id, core_.wall_now());
+    if (journaled.has_error()) return feed(s, machine::not_journaled{journaled.error()});
+    call_as<task>(
+        core_, s->keeper,
+        [this, order = s->order.task](secret_ptr bearer, callback<task> done) {
+            core_.ports.as.create_task(std::move(bearer), order, std::move(done));
+        },
+        then<task>(s,
+                   [this](session_ptr const& me, result<task> const& answer) { feed(me, machine::created{answer}); }));
+}
+
+void session_table::perform(session_ptr const& s, machine::record const& a) {
+    s->info.task_id = a.opened.task_id;
+    s->info.expires_at = a.opened.expires_at;
+    auto const journaled = core_.ports.journal.task_opened(s->info.session_id, a.opened);
+    core_.report(journaled, s->info.session_id);
+    feed(s, machine::recorded{journaled});
+}
+
+void session_table::perform(session_ptr const& s, machine::announce const&) {
+    s->info.status = session_status::open;
+    s->last_seen = core_.now();
+    if (s->order.automatic) automatic_failed_.reset();
+    if (auto const b = s->keeper->current(); b.token) s->last_bearer = b;
+    publish(*s);
+    watch_idle(s);
+    watch_expiry(s);
+    core_.emit("session.opened", s->info.session_id,
+               {{"task_id", s->info.task_id}, {"name", s->info.name}, {"automatic", s->info.automatic}});
+    for (auto& done : std::exchange(s->openers, {}))
+        core_.answer<opened_session>(std::move(done), opened_session{info_of(*s), s->snapshot});
+}
+
+void session_table::perform(session_ptr const& s, machine::give_up const& a) {
+    s->info.status = session_status::failed;
+    auto const& id = s->info.session_id;
+    if (a.entry == machine::journal_entry::forget) core_.report(core_.ports.journal.task_closed(id), id);
+    if (a.entry == machine::journal_entry::keep)
+        core_.emit("task.uncertain", id, {{"reason", "the authorization server did not say whether it made the task"}});
+    core_.emit("session.failed", id, {{"error", name_of(a.what.code)}, {"reason", a.what.detail}});
+    if (s->order.automatic && a.what.code != errc::shutting_down) {
+        automatic_failed_ = a.what;
+        automatic_not_before_ = core_.now() + std::max(automatic_pause, seconds(a.what.retry_after));
+    }
+    for (auto& done : std::exchange(s->openers, {})) core_.answer<opened_session>(std::move(done), a.what);
+    gone(s);
+}
+
+void session_table::perform(session_ptr const& s, machine::broken const& a) {
+    log::error("a session met an event that it does not expect", {{"session", s->info.session_id}, {"what", a.what}});
+}
+
+session_ptr session_table::find(std::string const& session_id) const {
+    auto const it = sessions_.find(session_id);
+    return it == sessions_.end() ? nullptr : it->second;
+}
+
+void session_table::publish(session_record& s) {
+    auto snapshot = std::make_shared<session_snapshot>();
+    snapshot->session_id = s.info.session_id;
+    snapshot->proxy_secret = s.proxy_secret;
+    snapshot->automatic = s.order.automatic;
+    snapshot->accepting = s.serving();
+    snapshot->bearer = s.last_bearer.token;
+    snapshot->bearer_generation = s.last_bearer.generation;
+    if (snapshot->accepting) core_.grants.collect(s.info.session_id, core_.now(), snapshot->grants);
+    s.snapshot = std::move(snapshot);
+    core_.ports.snapshots.publish(s.snapshot);
+}
+
+session_info session_table::info_of(session_record const& s) const {
+    auto info = s.info;
+    info.live_grants = core_.grants.live(info.session_id, core_.now());
+    info.pending_requests = pending_requests(info.session_id);
+    return info;
+}
+
+std::vector<session_info> session_table::list() const {
+    std::vector<session_info> all;
+    all.reserve(sessions_.size());
+    for (auto const& [id, s] : sessions_) all.push_back(info_of(*s));
+    std::stable_sort(all.begin(), all.end(), [](auto const& a, auto const& b) { return a.opened_at < b.opened_at; });
+    return all;
+}
+
+std::optional<session_info> session_table::info(std::string const& session_id) const {
+    if (auto const s = find(session_id)) return info_of(*s);
+    auto const it =
+        std::find_if(closed_.begin(), closed_.end(), [&](session_info const& i) { return i.session_id == session_id; });
+    if (it == closed_.end()) return std::nullopt;
+    return *it;
+}
+
+}  // namespace jitproxy::jit

@@ -1,0 +1,131 @@
+#include "jitproxy/jit/task_manager.hpp"
+
+#include <utility>
+
+#include "core.hpp"
+#include "permissions.hpp"
+#include "recovery.hpp"
+#include "sessions.hpp"
+
+namespace jitproxy::jit {
+
+std::string_view to_string(session_status s) noexcept {
+    switch (s) {
+        case session_status::opening:
+            return "opening";
+        case session_status::open:
+            return "open";
+        case session_status::closing:
+            return "closing";
+        case session_status::completed:
+            return "completed";
+        case session_status::failed:
+            return "failed";
+    }
+    return "failed";
+}
+
+struct task_manager::impl {
+    impl(manager_ports ports, task_manager_options options)
+        : shared(ports, options), sessions(shared), desk(shared, sessions), left(shared) {
+        agent = std::make_shared<token_keeper>(
+            ports.clock, options.expiry_margin,
+            [this](callback<access_token> done) {
+                shared.ports.as.fetch_agent_token([done = std::move(done)](result<access_token> answer) {
+                    if (answer.has_error())
+                        log::warning("the agent token could not be fetched",
+                                     {{"error", name_of(answer.error().code)}, {"detail", answer.error().detail}});
+                    done(std::move(answer));
+                });
+            },
+            [this] { sessions.bearer_changed(*agent); });
+        sessions.agent = agent;
+        sessions.end_requests = [this](std::string const& id) { desk.end_session(id); };
+        sessions.pending_requests = [this](std::string const& id) { return desk.pending(id); };
+    }
+
+    core shared;
+    std::shared_ptr<token_keeper> agent;
+    session_table sessions;
+    permission_desk desk;
+    recovery left;
+};
+
+task_manager::task_manager(manager_ports ports, task_manager_options options)
+    : impl_(std::make_shared<impl>(ports, options)) {}
+
+task_manager::~task_manager() = default;
+
+void task_manager::start() {
+    impl_->agent->get([](result<bearer> const&) {});
+    impl_->left.start(impl_->agent);
+}
+
+void task_manager::open_session(session_order order, callback<opened_session> done) {
+    impl_->sessions.open(std::move(order), std::move(done));
+}
+
+void task_manager::ensure_automatic_session(callback<snapshot_ptr> done) {
+    impl_->sessions.ensure_automatic(std::move(done));
+}
+
+void task_manager::close_session(std::string const& session_id, callback<session_info> done) {
+    impl_->sessions.close(session_id, std::move(done));
+}
+
+void task_manager::touch(std::string const& session_id) {
+    impl_->sessions.touch(session_id);
+}
+
+task_manager::ticket task_manager::request_permission(permission_need need,
+                                                      std::function<void(permission_outcome)> done) {
+    return impl_->desk.request(std::move(need), std::move(done));
+}
+
+void task_manager::cancel(ticket t) {
+    impl_->desk.cancel(t);
+}
+
+void task_manager::bearer_refused(std::string const& session_id, std::uint64_t generation, std::string const& grant_id,
+                                  callback<snapshot_ptr> done) {
+    impl_->sessions.bearer_refused(session_id, generation, grant_id, std::move(done));
+}
+
+void task_manager::approve(std::string const& request_id, secret_ptr user_bearer, std::string notes,
+                           callback<request_info> done) {
+    impl_->desk.decide(true, request_id, std::move(user_bearer), std::move(notes), std::move(done));
+}
+
+void task_manager::deny(std::string const& request_id, secret_ptr user_bearer, std::string reason,
+                        callback<request_info> done) {
+    impl_->desk.decide(false, request_id, std::move(user_bearer), std::move(reason), std::move(done));
+}
+
+void task_manager::shut_down(std::function<void()> done) {
+    impl_->shared.shutting_down = true;
+    impl_->sessions.close_all(std::move(done));
+}
+
+std::vector<session_info> task_manager::sessions() const {
+    return impl_->sessions.list();
+}
+
+std::optional<session_info> task_manager::session(std::string const& session_id) const {
+    return impl_->sessions.info(session_id);
+}
+
+std::vector<request_info> task_manager::requests() const {
+    return impl_->desk.list();
+}
+
+agent_token_info task_manager::agent_token() const {
+    static constexpr char const* names[] = {"none", "fetching", "live", "failed"};
+    return {names[static_cast<std::size_t>(impl_->agent->state())], impl_->agent->expires_at(),
+            impl_->agent->last_error()};
+}
+
+std::size_t task_manager::live_grants() const {
+    return impl_->shared.grants.live(impl_->shared.now());
+}
+
+}  // namespace jitproxy::jit
