@@ -80,8 +80,7 @@ std::optional<jit::request_status> status_named(std::string_view text) noexcept 
     return std::nullopt;
 }
 
-std::string reason_in(json::object const& o, answer_context const& c) {
-    (void)c;
+std::string reason_in(json::object const& o) {
     for (auto const* name : {"deny_reason", "review_notes", "reason", "message"}) {
         if (auto const text = string_member(o, name); text && !text->empty()) return one_line(*text);
     }
@@ -144,21 +143,20 @@ result<jit::request_state> read_request_state(wire_answer& answer, answer_contex
         body = json::object{};  // 204, or 200 with nothing
     }
     auto state = std::move(known);
-    if (auto id = id_member(*body, "request_id")) state.request_id = std::move(*id);
-    if (state.request_id.empty()) return malformed(context, "no request_id");
-
     auto const word = string_member(*body, "status").value_or("");
     auto const status = status_named(word);
     if (!status && says_inactive(to_lower(word + " " + string_member(*body, "action").value_or("")), true)) {
         return make_error(errc::as_inactive, "the authorization server says that the task is " + one_line(word, 40));
     }
+    if (auto id = id_member(*body, "request_id")) state.request_id = std::move(*id);
+    if (state.request_id.empty()) return malformed(context, "no request_id");
     if (!status && !implied) return malformed(context, word.empty() ? "no status" : "a status that is not known");
     state.status = status ? *status : *implied;
 
     if (auto level = string_member(*body, "risk_level")) state.risk_level = one_line(*level, 40);
     if (auto url = string_member(*body, "status_url"); url && !url->empty()) state.status_url = std::move(*url);
     if (auto url = string_member(*body, "token_url"); url && !url->empty()) state.token_url = std::move(*url);
-    if (auto text = reason_in(*body, context); !text.empty()) state.reason = std::move(text);
+    if (auto text = reason_in(*body); !text.empty()) state.reason = std::move(text);
     if (auto const t = time_member(*body, "expires_at")) state.expires_at = t;
     state.retry_after = wait_wanted(answer, context.now);
     return state;

@@ -122,13 +122,11 @@ std::optional<seconds> wait_wanted(wire_answer const& answer, wall_time now) {
 }
 
 std::string one_line(std::string_view text, std::size_t longest) {
-    std::string line{text.substr(0, longest)};
-    if (text.size() > longest) {
-        // Not in the middle of a UTF-8 sequence.
-        while (!line.empty() && (static_cast<unsigned char>(line.back()) & 0xC0U) == 0x80U) line.pop_back();
-        if (!line.empty() && static_cast<unsigned char>(line.back()) >= 0xC0U) line.pop_back();
-        line += "…";
-    }
+    auto end = std::min(longest, text.size());
+    // Not in the middle of a UTF-8 sequence.
+    while (end > 0 && end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
+    std::string line{text.substr(0, end)};
+    if (end < text.size()) line += "…";
     for (auto& c : line) {
         if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
     }
