@@ -1,0 +1,16 @@
+// HTTP/1.1 listeners on Asio and Beast: sockets on one side, a service on the other.
+#pragma once
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <string>
+
+#include "jitproxy/emulator/handlers.hpp"
+
+namespace jitproxy::emulator {
+
+// Binds, listens and serves until the io_context stops; with `tls` in TLS. Returns the URL with the real port.
+// The service and the context must outlive the io_context. Throws boost::system::system_error when binding fails.
+[[nodiscard]] std::string listen(boost::asio::io_context& io, endpoint_address const& where, service& to,
+                                 boost::asio::ssl::context* tls, bool quiet);
+
+}  // namespace jitproxy::emulator
