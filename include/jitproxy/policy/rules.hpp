@@ -1,9 +1,11 @@
 // What the configuration says about destinations: protected API, tunnel, or refused. Immutable once built; any thread.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "jitproxy/base/clock.hpp"
@@ -76,10 +78,13 @@ class rules {
   public:
     rules(std::vector<api> apis, egress e, address_guard guard);
 
-    // A plain HTTP request (absolute form, or inside an intercepted tunnel). Errors: host_denied.
+    // A plain HTTP request (absolute form, or inside an intercepted tunnel). Errors: host_denied, port_denied.
+    // A protected host is never reached unprotected: on a port that its API does not list the answer is port_denied.
+    // Where several APIs match, the most specific pattern wins: exact before suffix, longer suffix before shorter, and
+    // between equals the earlier table.
     [[nodiscard]] result<route> route_request(http::authority const& destination) const;
     // CONNECT. A tunnel's port is checked too. Errors: host_denied, port_denied.
-    // The host of a protected API on a port that it does not list is port_denied, never a tunnel.
+    // Here too a protected host on a port that its API does not list is port_denied, never a tunnel.
     [[nodiscard]] result<route> route_connect(http::authority const& destination) const;
     [[nodiscard]] address_guard const& guard() const noexcept { return guard_; }
     [[nodiscard]] std::vector<api_ptr> const& apis() const noexcept { return apis_; }
@@ -88,7 +93,20 @@ class rules {
     [[nodiscard]] std::vector<std::string> protected_names() const;
 
   private:
+    struct name_hash {  // heterogeneous lookup
+        using is_transparent = void;
+        std::size_t operator()(std::string_view s) const noexcept { return std::hash<std::string_view>{}(s); }
+    };
+    // APIs by the name of a pattern, in the order of their tables.
+    using index = std::unordered_map<std::string, std::vector<api_ptr>, name_hash, std::equal_to<>>;
+
+    // The API that protects this destination; null where none does. Errors: port_denied.
+    [[nodiscard]] result<api_ptr> find_api(http::authority const& destination) const;
+    [[nodiscard]] bool egress_allows(std::string_view host) const noexcept;
+
     std::vector<api_ptr> apis_;
+    index exact_;
+    index suffix_;
     egress egress_;
     address_guard guard_;
 };

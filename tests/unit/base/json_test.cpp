@@ -1,6 +1,7 @@
 #include "jitproxy/base/json.hpp"
 
 #include <bit>
+#include <cstdlib>
 #include <limits>
 #include <string>
 
@@ -154,6 +155,18 @@ TEST_CASE("canonical JSON: the numbers of RFC 8785 appendix B") {
     for (auto const& r : rows) {
         INFO(r.text);
         CHECK(canonical_json(json::value(std::bit_cast<double>(r.bits))) == r.text);
+    }
+}
+
+TEST_CASE("doubles are read to the nearest") {
+    for (char const* text : {"333333333.33333329", "0.1", "2.2250738585072011e-308", "123456789.12345678901234567890",
+                             "9007199254740993.5", "1.7976931348623157e308", "4.35", "-0.000012345678901234567",
+                             "1e-400", "5e-324", "1e22", "1e23", "8.41", "18446744073709551616"}) {
+        INFO(text);
+        auto const value = parse_json(text, errc::internal);
+        REQUIRE(value.has_value());
+        REQUIRE(value->is_double());
+        CHECK(value->get_double() == std::strtod(text, nullptr));
     }
 }
 
