@@ -1,5 +1,7 @@
 #include "jitproxy/lumoauth/answers.hpp"
 
+#include <openssl/crypto.h>
+
 #include <algorithm>
 #include <utility>
 

@@ -16,15 +16,20 @@ namespace {
 using std::chrono::steady_clock;
 using std::chrono::system_clock;
 
-void log_call(endpoint e, unsigned status, errc const* failed, steady_time began) {
+void log_call(endpoint e, result<wire_answer> const& got, steady_time began) {
     if (!log::enabled(log::level::debug)) return;
     auto const took = std::chrono::duration_cast<milliseconds>(steady_clock::now() - began).count();
-    if (failed != nullptr) {
+    if (!got) {
         log::debug("authorization server called",
-                   {{"endpoint", name_of(e)}, {"error", name_of(*failed)}, {"ms", took}});
+                   {{"endpoint", name_of(e)}, {"error", name_of(got.error().code)}, {"ms", took}});
     } else {
-        log::debug("authorization server called", {{"endpoint", name_of(e)}, {"status", status}, {"ms", took}});
+        log::debug("authorization server called", {{"endpoint", name_of(e)}, {"status", got->status}, {"ms", took}});
     }
+}
+
+auto reading_state(jit::request_state known) {
+    return
+        [known = std::move(known)](wire_answer& a, answer_context const& c) { return read_request_state(a, c, known); };
 }
 
 class client final : public jit::authorization_server {
@@ -80,12 +85,6 @@ class client final : public jit::authorization_server {
     }
 
   private:
-    static auto reading_state(jit::request_state known) {
-        return [known = std::move(known)](wire_answer& a, answer_context const& c) {
-            return read_request_state(a, c, known);
-        };
-    }
-
     template <class T>
     void later(jit::callback<T> done, error e) {
         boost::asio::post(io_, [alive = alive_, done = std::move(done), e = std::move(e)] {
@@ -110,7 +109,7 @@ class client final : public jit::authorization_server {
         if (request.bearer) context.sent.push_back(request.bearer);
         transport_.send(std::move(request), [rates = rates_, context = std::move(context), began, read,
                                              done = std::move(done)](result<wire_answer> got) mutable {
-            log_call(context.endpoint, got ? got->status : 0, got ? nullptr : &got.error().code, began);
+            log_call(context.endpoint, got, began);
             if (!got) return done(got.error());
             context.now = system_clock::now();
             if (got->status == 429) {

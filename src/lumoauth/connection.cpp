@@ -38,6 +38,11 @@ std::string field(answer_parser const& parser, std::string_view name) {
     return {value.data(), value.size()};
 }
 
+bool set_server_name(SSL* ssl, std::string const& host) {
+    std::string name = host;  // the library's macro hides a C cast, which warnings forbid, so this is what it does
+    return SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name.data()) == 1;
+}
+
 // The buffer held the answer, and with it perhaps a token.
 void wipe_all(beast::flat_buffer& buffer) {
     buffer.consume(buffer.size());
@@ -109,7 +114,7 @@ asio::awaitable<result<void>> connection::handshake(location const& at, steady_t
         prepared = X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host.c_str()) == 1;
     } else {
         SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-        prepared = SSL_set_tlsext_host_name(ssl, host.c_str()) == 1 && SSL_set1_host(ssl, host.c_str()) == 1;
+        prepared = set_server_name(ssl, host) && SSL_set1_host(ssl, host.c_str()) == 1;
     }
     if (!prepared) co_return make_error(errc::internal, "the TLS library refuses the name " + host);
     tcp_.expires_at(deadline);
@@ -123,7 +128,7 @@ asio::awaitable<result<void>> connection::handshake(location const& at, steady_t
     co_return lost(at, ec, "agree on TLS with");
 }
 
-asio::awaitable<result<wire_answer>> connection::exchange(location const& at, std::string const& message, limits limits,
+asio::awaitable<result<wire_answer>> connection::exchange(location const& at, std::string const& message, limits bounds,
                                                           steady_time deadline) {
     answered_ = timed_out_ = keep_ = false;
     tcp_.expires_at(deadline);
@@ -140,8 +145,8 @@ asio::awaitable<result<wire_answer>> connection::exchange(location const& at, st
     auto const begin = [&] {
         parser.emplace();
         parser->eager(true);
-        parser->header_limit(static_cast<std::uint32_t>(limits.head));
-        parser->body_limit(limits.answer);
+        parser->header_limit(static_cast<std::uint32_t>(bounds.head));
+        parser->body_limit(bounds.answer);
     };
     begin();
     for (int interim = 0;;) {

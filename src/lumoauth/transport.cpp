@@ -148,8 +148,10 @@ struct transport::impl : std::enable_shared_from_this<impl> {
 
     asio::awaitable<result<wire_answer>> perform(wire_request& request, std::string const& message,
                                                  steady_time deadline) {
-        if (!co_await take_turn(deadline)) co_return no_answer("waiting for a connection");
+        bool const my_turn = co_await take_turn(deadline);
+        if (!my_turn) co_return no_answer("waiting for a connection");
         turn const mine{*this};
+        connection::limits const bounds{options.head_limit, options.answer_limit};
         auto link = take_resting(request.repeatable);
         for (;;) {
             bool const kept = link != nullptr;
@@ -165,8 +167,7 @@ struct transport::impl : std::enable_shared_from_this<impl> {
             }
             if (stopped) co_return no_answer("stopped");
             busy.insert(link.get());
-            auto answer =
-                co_await link->exchange(options.at, message, {options.head_limit, options.answer_limit}, deadline);
+            auto answer = co_await link->exchange(options.at, message, bounds, deadline);
             busy.erase(link.get());
             if (answer) {
                 if (!stopped && link->reusable()) {

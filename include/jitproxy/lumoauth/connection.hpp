@@ -34,7 +34,7 @@ class connection {
     // Connects to the first address that answers, verifies that the peer is `at`. Errors: as_unreachable.
     boost::asio::awaitable<result<void>> open(location const& at, addresses const& to, steady_time deadline);
     // Sends one message and reads its answer. Errors: as_unreachable, as_malformed.
-    boost::asio::awaitable<result<wire_answer>> exchange(location const& at, std::string const& message, limits limits,
+    boost::asio::awaitable<result<wire_answer>> exchange(location const& at, std::string const& message, limits bounds,
                                                          steady_time deadline);
 
     // Of the last exchange: a byte of an answer has come.
