@@ -1,0 +1,31 @@
+// What an answer that is no success means: status codes, both error shapes, rate limits (protocol.md section 2).
+#pragma once
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "jitproxy/base/clock.hpp"
+#include "jitproxy/base/error.hpp"
+#include "jitproxy/lumoauth/wire.hpp"
+
+namespace jitproxy::lumoauth {
+
+// How long the server wants to be left alone: Retry-After in seconds or as a date (RFC 9110 10.2.3), else
+// X-RateLimit-Reset in epoch seconds. nullopt where it did not say, 0 where the moment has passed.
+[[nodiscard]] std::optional<seconds> wait_wanted(wire_answer const& answer, wall_time now);
+// The three date forms of RFC 9110 5.6.7.
+[[nodiscard]] std::optional<wall_time> parse_http_date(std::string_view text);
+
+// "error: description" from either error shape, in one line and bounded, with everything in `context.sent` hidden;
+// empty where the body says nothing.
+[[nodiscard]] std::string message_of(wire_answer const& answer, answer_context const& context);
+// Free text of the server's for a human: control characters replaced, bounded.
+[[nodiscard]] std::string one_line(std::string_view text, std::size_t longest = 300);
+
+// Whether the text of an error (lower case) says that the task is closed, expired or suspended.
+[[nodiscard]] bool says_inactive(std::string_view lower_text, bool about_a_task) noexcept;
+
+// The error that an answer without success stands for.
+[[nodiscard]] error trouble_of(wire_answer const& answer, answer_context const& context);
+
+}  // namespace jitproxy::lumoauth

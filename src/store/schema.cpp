@@ -1,0 +1,137 @@
+#include "jitproxy/store/schema.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+
+namespace jitproxy::store {
+namespace {
+
+// Times are milliseconds since the epoch. `transitions` is the history behind the two other tables.
+constexpr char const* tables = R"sql(
+CREATE TABLE tasks (
+    session_id TEXT PRIMARY KEY,
+    task_id    TEXT NOT NULL DEFAULT '',
+    state      TEXT NOT NULL CHECK (state IN ('opening', 'open', 'closed')),
+    opened_at  INTEGER NOT NULL,
+    expires_at INTEGER,
+    closed_at  INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX tasks_not_closed ON tasks (opened_at) WHERE state <> 'closed';
+
+CREATE TABLE permissions (
+    id         INTEGER PRIMARY KEY,
+    session_id TEXT NOT NULL,
+    need       TEXT NOT NULL,
+    state      TEXT NOT NULL CHECK (state IN ('asking', 'settled')),
+    request_id TEXT NOT NULL DEFAULT '',
+    outcome    TEXT NOT NULL DEFAULT '',
+    asked_at   INTEGER NOT NULL,
+    settled_at INTEGER
+) STRICT;
+CREATE INDEX permissions_of_session ON permissions (session_id, need, state);
+
+CREATE TABLE transitions (
+    id         INTEGER PRIMARY KEY,
+    at         INTEGER NOT NULL,
+    session_id TEXT NOT NULL,
+    permission INTEGER,
+    state      TEXT NOT NULL,
+    reason     TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX transitions_of_session ON transitions (session_id);
+)sql";
+
+error cannot(std::string_view doing, std::filesystem::path const& what, int cause) {
+    return make_error(errc::storage, "cannot " + std::string{doing} + " " + what.string() + ": " +
+                                         std::strerror(cause) +
+                                         "; the state directory must be writable for the user that jitproxy runs as");
+}
+
+// A new name in a directory is durable only once the directory is.
+result<void> sync_directory(std::filesystem::path const& directory) {
+    int const fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return cannot("open", directory, errno);
+    auto const failed = ::fsync(fd) != 0 ? errno : 0;
+    ::close(fd);
+    if (failed != 0 && failed != EINVAL) return cannot("write", directory, failed);  // EINVAL: does not know how
+    return {};
+}
+
+result<void> create_tables(database& d) {
+    auto t = transaction::begin(d);
+    if (!t) return t.error();
+    auto const marks = "PRAGMA application_id = " + std::to_string(application_id) +
+                       "; PRAGMA user_version = " + std::to_string(schema_version);
+    if (auto ok = d.execute(tables); !ok) return ok;
+    if (auto ok = d.execute(marks.c_str()); !ok) return ok;
+    return t->commit();
+}
+
+}  // namespace
+
+result<void> prepare_file(std::filesystem::path const& file) {
+    int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    bool const made = fd >= 0;
+    if (!made) {
+        if (errno != EEXIST) return cannot("create", file, errno);
+        fd = ::open(file.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+        if (fd < 0) return cannot("open", file, errno);
+    }
+    struct stat about {};
+    auto failed = ::fstat(fd, &about) != 0 ? errno : 0;
+    bool const regular = S_ISREG(about.st_mode);
+    // One that others may read, as after a careless copy, is closed to them again.
+    if (failed == 0 && regular && (about.st_mode & 077) != 0 && ::fchmod(fd, 0600) != 0) failed = errno;
+    ::close(fd);
+    if (failed != 0) return cannot("use", file, failed);
+    if (!regular) return make_error(errc::storage, file.string() + " is not a regular file");
+    if (made) return sync_directory(file.parent_path());
+    return {};
+}
+
+result<void> prepare_schema(database& d, std::filesystem::path const& file) {
+    auto const version = d.read_integer("PRAGMA user_version");  // the first look into the file
+    if (!version) return version.error();
+    auto const application = d.read_integer("PRAGMA application_id");
+    if (!application) return application.error();
+    auto const content = d.read_integer("SELECT count(*) FROM sqlite_schema");
+    if (!content) return content.error();
+    bool const fresh = *version == 0 && *application == 0 && *content == 0;
+    if (!fresh && *application != application_id) {
+        return make_error(errc::storage, file.string() +
+                                             " is no journal of jitproxy's: move it away, or set another "
+                                             "state directory");
+    }
+    if (*version > schema_version) {
+        return make_error(errc::storage, file.string() + " was written by a newer jitproxy (schema " +
+                                             std::to_string(*version) + ", this one knows " +
+                                             std::to_string(schema_version) + "): run that one");
+    }
+    if (!fresh && *version < 1) {
+        return make_error(errc::storage, file.string() + " has no schema version: it is damaged, or not ours");
+    }
+    auto const mode = d.read_text("PRAGMA journal_mode = WAL");
+    if (!mode) return mode.error();
+    if (*mode != "wal") {
+        return make_error(errc::storage, file.string() +
+                                             " cannot have a write-ahead log: its file system lacks "
+                                             "shared memory or locks; use a local one");
+    }
+    if (auto ok = d.execute("PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF"); !ok) return ok;
+    if (fresh) return create_tables(d);
+    auto const verdict = d.read_text("PRAGMA quick_check(1)");
+    if (!verdict) return verdict.error();
+    if (*verdict != "ok") {
+        return make_error(errc::storage, "the journal " + file.string() + " is damaged (" + *verdict +
+                                             "): restore it, or move it away together with its -wal and -shm files "
+                                             "and complete what is still open at the authorization server by hand");
+    }
+    return {};
+}
+
+}  // namespace jitproxy::store
