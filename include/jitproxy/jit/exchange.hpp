@@ -40,14 +40,14 @@ struct permission_decided {
 struct bearer_refreshed {  // answer to refresh_bearer
     result<snapshot_ptr> session;
 };
-struct upstream_failed {  // before a response head was complete
+struct upstream_failed {  // before a response head was complete; while relaying: the answer's body was cut
     error what;
     bool reused_connection = false;  // it came from the pool
     bool nothing_received = false;   // not one byte of the answer
     bool replayable = true;
 };
 struct client_left {};        // closed its connection, or cannot be written to
-struct response_finished {};  // the whole answer went to the client
+struct response_finished {};  // the whole answer went to the client, be it the API's or the proxy's own
 
 using exchange_event = std::variant<request_ready, response_started, permission_decided, bearer_refreshed,
                                     upstream_failed, client_left, response_finished>;
@@ -57,8 +57,10 @@ struct send_request {               // connect (pool or new) and send the reques
     secret_ptr bearer;              // null: no bearer is set
     bool fresh_connection = false;  // do not take one from the pool
 };
-struct ask_permission {};  // hold the answer back, ask the task manager, watch the client
-struct refresh_bearer {    // the session's own bearer is dead: have it fetched anew
+struct ask_permission {         // hold the answer back, ask the task manager, watch the client
+    std::string refused_grant;  // permission_need::refused_grant: this grant went out and was not enough
+};
+struct refresh_bearer {  // the session's own bearer is dead: have it fetched anew
     std::uint64_t dead_generation = 0;
     std::string dead_grant;  // not empty: it is this grant that is dead, drop it
 };
@@ -89,22 +91,45 @@ class exchange {
         asking,      // permission is sought; the API's answer is held
         refreshing,  // the session's bearer is fetched anew
         relaying,    // an answer goes to the client
-        done,        // finished, abandoned or broken
+        done,        // finished or abandoned
     };
     [[nodiscard]] state current() const noexcept { return state_; }
 
   private:
-    // Kept small and private to exchange.cpp's handlers; whoever implements this class completes it.
+    // One small handler an event.
+    exchange_action on(request_ready const& e);
+    exchange_action on(response_started const& e);
+    exchange_action on(permission_decided const& e);
+    exchange_action on(bearer_refreshed const& e);
+    exchange_action on(upstream_failed const& e);
+    exchange_action on(client_left const& e);
+    exchange_action on(response_finished const& e);
+
+    exchange_action permission_wanted(response_started const& e);
+    exchange_action token_refused(response_started const& e);
+    exchange_action send_own();  // with what goes out where no grant does
+    exchange_action send(secret_ptr bearer);
+    exchange_action relay();
+    exchange_action relay(permission_outcome why);
+    exchange_action answer(error what);
+    exchange_action illegal(char const* event) const;
+
     state state_ = state::idle;
     unsigned max_permissions_;
-    unsigned permissions_ = 0;  // granted so far in this exchange
-    bool refreshed_ = false;    // the bearer was fetched anew once
-    bool retried_connection_ = false;
-    bool bearer_was_grant_ = false;  // what went out last was a scoped token
-    bool fresh_grant_ = false;       // and it was granted in this exchange
-    std::string last_needs_;
-    request_ready request_;
-    std::string grant_in_use_;
+    unsigned permissions_ = 0;         // granted so far in this exchange
+    bool protected_ = false;           // of request_ready, as are the next two
+    bool keep_authorization_ = false;  //
+    bool safe_to_repeat_ = false;
+    snapshot_ptr session_;
+    secret_ptr bearer_;                // what went out last; null: none of ours
+    std::string grant_in_use_;         // the grant that it belongs to; empty: the session's own
+    bool fresh_grant_ = false;         // and that grant was made in this exchange
+    std::string granted_needs_;        // for exactly these
+    std::string needs_;                // what the answer that is held asks for
+    bool replayable_ = true;           // the request of the answer that is held
+    bool bearer_renewed_ = false;      // the session's bearer was fetched anew once
+    bool grant_dropped_ = false;       // a dead grant was dropped once
+    bool connection_renewed_ = false;  // this attempt went out a second time, on a new connection
 };
 
 }  // namespace jitproxy::jit

@@ -23,6 +23,7 @@ struct permission_need {
     std::vector<json::object> details;
     std::string justification;    // the agent's JIT-Justification, or empty: the API's template
     std::optional<seconds> wait;  // Prefer: wait
+    std::string refused_grant;  // a grant that the API did not find enough: not to be handed out for these needs again
 };
 
 enum class permission_status : std::uint8_t {
@@ -42,6 +43,7 @@ struct permission_outcome {
     std::string request_id;  // empty where nothing was asked for
     std::string reason;      // for humans, one line
     int retry_after = 0;     // seconds; 0: trying again makes no sense
+    bool cached = false;     // granted only: the grant had been there before this need
 };
 
 }  // namespace jitproxy::jit
