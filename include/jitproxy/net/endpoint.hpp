@@ -1,0 +1,118 @@
+// One TCP connection, with TLS on it or not, as a pair of non-blocking calls and a pair of waits. The flow above it does not know
+// which of the two it is, nor what waits behind (Asio's reactor).
+#pragma once
+#include <openssl/ssl.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/smart_ptr/intrusive_ptr.hpp>
+#include <boost/smart_ptr/intrusive_ref_counter.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "jitproxy/base/error.hpp"
+#include "jitproxy/net/buffer.hpp"
+#include "jitproxy/net/waker.hpp"
+
+namespace jitproxy::net {
+
+using tcp_socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, boost::asio::io_context::executor_type>;
+
+enum class io_status : std::uint8_t {
+    ok,       // `bytes` were moved, at least one
+    blocked,  // wait for it and call again
+    eof,      // reads: the peer has ended its side properly
+    failed,   // reset, cut within TLS, or broken; the connection is of no more use
+};
+struct io_result {
+    io_status status = io_status::blocked;
+    std::size_t bytes = 0;
+};
+
+struct ssl_free { void operator()(SSL* p) const noexcept { SSL_free(p); } };
+struct ssl_ctx_free { void operator()(SSL_CTX* p) const noexcept { SSL_CTX_free(p); } };
+struct ssl_session_free { void operator()(SSL_SESSION* p) const noexcept { SSL_SESSION_free(p); } };
+using ssl_ptr = std::unique_ptr<SSL, ssl_free>;
+using ssl_session_ptr = std::unique_ptr<SSL_SESSION, ssl_session_free>;
+using ssl_ctx_ptr = std::shared_ptr<SSL_CTX>;
+// The TLS session last received from one origin, to be resumed by the next connection to it.
+struct session_slot {
+    ssl_session_ptr session;
+};
+using session_slot_ptr = std::shared_ptr<session_slot>;
+
+// Used on its worker's thread only.
+class endpoint {
+  public:
+    // Takes a connected or connecting socket; makes it non-blocking and TCP_NODELAY.
+    endpoint(tcp_socket socket, buffer_pool& pool);
+    ~endpoint();
+    endpoint(endpoint const&) = delete;
+    endpoint& operator=(endpoint const&) = delete;
+
+    // Who is woken when a wait is over; nullptr: nobody (while it rests in a pool).
+    void set_waker(waker* target) noexcept { waits_->target = target; }
+
+    [[nodiscard]] io_result try_read(std::span<char> into);
+    // Sends the pieces in order as one write; `bytes` counts over all of them.
+    [[nodiscard]] io_result try_write(std::span<std::string_view const> pieces);
+    // TLS keeps what the socket did not take; true once nothing of it is left. Plain connections: always true.
+    [[nodiscard]] bool flushed() const noexcept { return cipher_out_.empty(); }
+    [[nodiscard]] io_result flush();
+    // Arms a wait for what the last blocked call of that kind needs; the waker is called once when it is over.
+    void wait_read();
+    void wait_write();
+
+    // Has the peer gone, with nothing left to read? Looks without taking anything.
+    enum class peer_state : std::uint8_t { quiet, has_data, gone };
+    [[nodiscard]] peer_state look();
+
+    // TLS from now on. accept: the context's certificate is shown; connect: verified by the context, for `host`. Handshake by
+    // repeated calls until it is not `blocked`.
+    [[nodiscard]] result<void> start_tls_accept(SSL_CTX* context);
+    // `sessions` lends a session to resume and receives new ones; may be null.
+    [[nodiscard]] result<void> start_tls_connect(SSL_CTX* context, std::string const& host, bool host_is_ip, session_slot_ptr sessions);
+    [[nodiscard]] io_result handshake();
+    [[nodiscard]] SSL* tls() const noexcept { return ssl_.get(); }
+    [[nodiscard]] error handshake_error() const;  // after handshake() failed
+
+    // Ends our side (FIN; close_notify before it with TLS); reading goes on.
+    void shutdown_send() noexcept;
+    void close() noexcept;
+    void reset() noexcept;  // RST: the peer sees a broken connection
+    [[nodiscard]] bool is_open() const noexcept { return socket_.is_open(); }
+    [[nodiscard]] tcp_socket& socket() noexcept { return socket_; }
+    [[nodiscard]] read_buffer& buffer() noexcept { return buffer_; }
+
+    std::uint64_t bytes_in = 0;   // payload
+    std::uint64_t bytes_out = 0;
+
+  private:
+    struct waits : boost::intrusive_ref_counter<waits, boost::thread_unsafe_counter> {
+        waker* target = nullptr;
+        bool reading = false;  // a wait is armed
+        bool writing = false;
+    };
+    void arm(boost::asio::socket_base::wait_type type);
+    [[nodiscard]] io_result write_plain(std::span<std::string_view const> pieces);
+    [[nodiscard]] io_result write_tls(std::span<std::string_view const> pieces);
+    [[nodiscard]] io_result read_tls(std::span<char> into);
+    [[nodiscard]] io_status tls_status(int returned);
+    [[nodiscard]] result<void> attach_tls(SSL_CTX* context);
+    void detach_socket() noexcept;
+
+    tcp_socket socket_;
+    boost::intrusive_ptr<waits> waits_;
+    read_buffer buffer_;
+    ssl_ptr ssl_;
+    std::string cipher_out_;       // TLS records that the socket did not take yet
+    session_slot_ptr sessions_;
+    bool failed_ = false;
+};
+using endpoint_ptr = std::unique_ptr<endpoint>;
+
+}  // namespace jitproxy::net

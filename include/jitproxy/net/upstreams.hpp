@@ -1,0 +1,90 @@
+// A worker's connections to origins: a pool of idle ones, and the way to new ones (resolve, guard, connect, TLS).
+#pragma once
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "jitproxy/base/clock.hpp"
+#include "jitproxy/net/deadline.hpp"
+#include "jitproxy/net/endpoint.hpp"
+#include "jitproxy/net/resolver.hpp"
+#include "jitproxy/net/task.hpp"
+#include "jitproxy/net/tls.hpp"
+
+namespace jitproxy::net {
+
+struct destination {
+    http::scheme scheme = http::scheme::http;  // https: TLS to the origin
+    http::authority authority;
+    policy::api_ptr api;  // null: no protected API
+    std::string origin;   // http::origin_of(scheme, authority)
+};
+
+struct upstream_options {
+    milliseconds connect{10'000};
+    milliseconds tls_handshake{10'000};
+    milliseconds pool_idle{60'000};
+    std::size_t pool_per_origin = 64;
+};
+
+// What decides whether and how an origin may be reached; replaced as a whole at a reload.
+struct reach {
+    policy::rules_ptr rules;
+    std::shared_ptr<upstream_tls const> tls;
+};
+
+class upstreams {
+  public:
+    upstreams(boost::asio::io_context& io, buffer_pool& buffers, upstream_options options, resolver_options names);
+
+    void set_reach(reach r);  // idle connections made under the old one are closed
+    // Ports that this proxy itself listens on: a connection to itself there is a loop.
+    void set_own_ports(std::vector<std::uint16_t> ports) { own_ports_ = std::move(ports); }
+
+    struct connection {
+        endpoint_ptr stream;
+        bool reused = false;
+    };
+    // An idle connection to that origin that is still quiet, or null.
+    [[nodiscard]] endpoint_ptr take_idle(destination const& to, waker& user);
+    // A new one; `limit` is set for each step and left at never. TLS only where `to.scheme` is https and `with_tls`.
+    // Errors: dns_*, address_denied, connection_*, unreachable, tls_*, loop.
+    [[nodiscard]] task<result<endpoint_ptr>> connect(destination const& to, bool with_tls, waker& user, deadline& limit);
+    // Keeps it for the next request to that origin; closes it where anything is left unread.
+    void give_back(destination const& to, endpoint_ptr stream);
+    // Closes connections that were idle too long. Called at every tick.
+    void tick(steady_time now);
+
+    std::uint64_t connects = 0;
+    std::uint64_t reuses = 0;
+
+  private:
+    struct idle {
+        endpoint_ptr stream;
+        steady_time since;
+    };
+    [[nodiscard]] task<result<addresses>> resolve(std::string const& host, waker& user, deadline& limit);
+    [[nodiscard]] task<result<endpoint_ptr>> dial(boost::asio::ip::tcp::endpoint address, waker& user, deadline& limit);
+    [[nodiscard]] task<result<void>> start_tls(endpoint& stream, destination const& to, deadline& limit, waker& user);
+    [[nodiscard]] bool is_loop(endpoint& stream) const;
+
+    boost::asio::io_context& io_;
+    buffer_pool& buffers_;
+    upstream_options options_;
+    resolver resolver_;
+    reach reach_;
+    std::vector<std::uint16_t> own_ports_;
+    // Keyed by origin and API: contexts and client certificates differ from API to API.
+    std::unordered_map<std::string, std::vector<idle>> pool_;
+    std::unordered_map<std::string, session_slot_ptr> sessions_;
+    steady_time now_{};
+    [[nodiscard]] static std::string key_of(destination const& to);
+};
+
+}  // namespace jitproxy::net
