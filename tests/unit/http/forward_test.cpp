@@ -309,6 +309,19 @@ TEST_CASE("proxy credentials are read from Basic only") {
     }
 }
 
+TEST_CASE("Max-Forwards counts down for OPTIONS and TRACE") {
+    auto const options = usual();
+    CHECK(sent("TRACE http://h/p HTTP/1.1\nmax-forwards: 010\n", options) ==
+          wire("TRACE /p HTTP/1.1\nHost: h\nmax-forwards: 9\n"));
+    CHECK(sent("OPTIONS http://h/p HTTP/1.1\nMax-Forwards: x\n", options) ==
+          wire("OPTIONS /p HTTP/1.1\nHost: h\nMax-Forwards: x\n"));
+    CHECK(sent_fields("Max-Forwards: 3\n") == fields_of("Max-Forwards: 3\n"));
+    CHECK(max_forwards(request("TRACE / HTTP/1.1\nMax-Forwards: 0\n")) == 0U);
+    CHECK(max_forwards(request("OPTIONS * HTTP/1.1\nMax-Forwards: 7\n")) == 7U);
+    CHECK_FALSE(max_forwards(request("GET / HTTP/1.1\nMax-Forwards: 7\n")));
+    CHECK_FALSE(max_forwards(request("TRACE / HTTP/1.1\n")));
+}
+
 TEST_CASE("Prefer: wait is read") {
     struct row {
         std::string_view fields;
