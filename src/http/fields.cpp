@@ -19,6 +19,13 @@ std::string_view next_word(std::string_view& rest) noexcept {
     return word;
 }
 
+std::optional<std::uint32_t> parse_number(std::string_view digits) noexcept {
+    std::uint32_t value = 0;
+    auto const [end, status] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    if (status != std::errc{} || end != digits.data() + digits.size()) return std::nullopt;
+    return value;
+}
+
 }  // namespace
 
 std::string http_date(wall_time t) {
@@ -70,6 +77,12 @@ std::optional<basic_credentials> proxy_credentials(request_head const& head) {
     return credentials;
 }
 
+std::optional<std::uint32_t> max_forwards(request_head const& head) noexcept {
+    if (head.method != "OPTIONS" && head.method != "TRACE") return std::nullopt;
+    auto const* const f = head.find(field_id::max_forwards);
+    return f == nullptr ? std::nullopt : parse_number(f->value);
+}
+
 std::optional<std::uint32_t> prefer_wait(request_head const& head) noexcept {
     for (auto const& f : head.fields) {
         if (f.id != field_id::prefer) continue;
@@ -82,10 +95,7 @@ std::optional<std::uint32_t> prefer_wait(request_head const& head) noexcept {
             auto number = detail::trim(preference.substr(equals + 1));
             if (number.size() >= 2 && number.front() == '"' && number.back() == '"')
                 number = number.substr(1, number.size() - 2);
-            std::uint32_t value = 0;
-            auto const [end, status] = std::from_chars(number.data(), number.data() + number.size(), value);
-            if (status != std::errc{} || end != number.data() + number.size()) return std::nullopt;
-            return value;  // the first one counts (RFC 7240 2)
+            return parse_number(number);  // the first one counts (RFC 7240 2)
         }
     }
     return std::nullopt;

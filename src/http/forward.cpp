@@ -13,9 +13,9 @@ void append_field(std::string& out, std::string_view name, std::string_view valu
     out.append(name).append(": ").append(value).append("\r\n");
 }
 
-void append_length(std::string& out, std::string_view name, std::uint64_t length) {
+void append_number(std::string& out, std::string_view name, std::uint64_t number) {
     char text[20];
-    auto const* const end = std::to_chars(text, text + sizeof text, length).ptr;
+    auto const* const end = std::to_chars(text, text + sizeof text, number).ptr;
     append_field(out, name, {text, static_cast<std::size_t>(end - text)});
 }
 
@@ -109,11 +109,9 @@ std::size_t size_of(std::vector<field> const& fields) noexcept {
 }  // namespace
 
 void write_request_head(std::string& out, request_head const& head, outgoing_request const& options) {
-    bool const set_bearer = !options.bearer.empty() && is_field_value(options.bearer) &&
-                            !(options.keep_agent_authorization && head.find(field_id::authorization) != nullptr);
-    // An unusable bearer must not let the agent's own credentials through in its place.
-    bool const drop_authorization =
-        !options.bearer.empty() && !(options.keep_agent_authorization && head.find(field_id::authorization) != nullptr);
+    bool const keeps_own = options.keep_agent_authorization && head.find(field_id::authorization) != nullptr;
+    // A bearer that cannot be sent must not let the agent's own credentials through in its place.
+    bool const replace_authorization = !options.bearer.empty() && !keeps_own;
     connection_options const connection{head.fields};
     bool trailers = false;
     bool length_written = false;
@@ -129,13 +127,19 @@ void write_request_head(std::string& out, request_head const& head, outgoing_req
                 continue;
             case field_id::content_length:
                 if (options.framing.kind == body_kind::length && !length_written)
-                    append_length(out, f.name, options.framing.length);
+                    append_number(out, f.name, options.framing.length);
                 else if (options.framing.kind == body_kind::none && !length_written && is_zero(f.value))
                     append_field(out, f.name, "0");
                 length_written = true;
                 continue;
             case field_id::authorization:
-                if (drop_authorization) continue;
+                if (replace_authorization) continue;
+                break;
+            case field_id::max_forwards:
+                if (auto const left = max_forwards(head)) {
+                    append_number(out, f.name, *left > 0 ? *left - 1 : 0);
+                    continue;
+                }
                 break;
             case field_id::te:
                 if (!trailers && accepts_trailers(f)) {
@@ -152,9 +156,10 @@ void write_request_head(std::string& out, request_head const& head, outgoing_req
         if (!connection.remove(f)) append_field(out, f.name, f.value);
     }
     if (options.framing.kind == body_kind::length && !length_written)
-        append_length(out, "Content-Length", options.framing.length);
+        append_number(out, "Content-Length", options.framing.length);
     if (options.framing.kind == body_kind::chunked) append_field(out, "Transfer-Encoding", "chunked");
-    if (set_bearer) out.append("Authorization: Bearer ").append(options.bearer).append("\r\n");
+    if (replace_authorization && is_field_value(options.bearer))
+        out.append("Authorization: Bearer ").append(options.bearer).append("\r\n");
     if (!options.via.empty()) append_via(out, head.version, options.via);
     // RFC 9110 10.1.4 and 7.8: who sends TE or Upgrade names it in Connection.
     if (options.upgrade || trailers) {
@@ -184,7 +189,7 @@ void write_response_head(std::string& out, response_head const& head, outgoing_r
             continue;
         if (f.id == field_id::content_length) {
             if (options.framing.kind == body_kind::length && !length_written)
-                append_length(out, f.name, options.framing.length);
+                append_number(out, f.name, options.framing.length);
             else if (options.framing.kind == body_kind::none && !no_length && !length_written)
                 append_field(out, f.name, f.value);
             length_written = true;
@@ -200,7 +205,7 @@ void write_response_head(std::string& out, response_head const& head, outgoing_r
         append_field(out, f.name, f.value);
     }
     if (options.framing.kind == body_kind::length && !length_written)
-        append_length(out, "Content-Length", options.framing.length);
+        append_number(out, "Content-Length", options.framing.length);
     if (options.framing.kind == body_kind::chunked) append_field(out, "Transfer-Encoding", "chunked");
     if (!options.via.empty()) append_via(out, head.version, options.via);
     if (!date_seen && !interim && !options.date.empty()) append_field(out, "Date", options.date);

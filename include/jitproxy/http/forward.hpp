@@ -58,6 +58,9 @@ struct basic_credentials {
     std::string password;
 };
 [[nodiscard]] std::optional<basic_credentials> proxy_credentials(request_head const& head);
+// RFC 9110 7.6.2: Max-Forwards of an OPTIONS or TRACE. 0: this proxy has to answer itself; write_request_head counts it
+// down. nullopt where it is absent, no number, or of another method.
+[[nodiscard]] std::optional<std::uint32_t> max_forwards(request_head const& head) noexcept;
 // RFC 7240 "wait=SECONDS"; nullopt where it is absent or no number.
 [[nodiscard]] std::optional<std::uint32_t> prefer_wait(request_head const& head) noexcept;
 

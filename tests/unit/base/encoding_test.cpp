@@ -80,3 +80,57 @@ TEST_CASE("case is ASCII's only") {
     CHECK_FALSE(iequals("[", "{"));  // differ by the bit that makes letters lower case
     CHECK_FALSE(iequals("@", "`"));
 }
+
+TEST_CASE("UTF-8 is told from what only looks like it") {
+    struct row {
+        std::string_view text;
+        std::size_t length;
+    };
+    row const rows[] = {
+        {"a", 1},
+        {"\0"sv, 1},
+        {"\x7f", 1},
+        {"\xc2\x80", 2},
+        {"\xdf\xbf", 2},
+        {"\xe0\xa0\x80", 3},
+        {"\xed\x9f\xbf", 3},
+        {"\xef\xbf\xbf", 3},
+        {"\xf0\x90\x80\x80", 4},
+        {"\xf4\x8f\xbf\xbf", 4},
+        {"\x80", 0},
+        {"\xc0\x80", 0},          // overlong
+        {"\xc1\xbf", 0},          // overlong
+        {"\xe0\x9f\xbf", 0},      // overlong
+        {"\xf0\x8f\xbf\xbf", 0},  // overlong
+        {"\xed\xa0\x80", 0},      // surrogate
+        {"\xf4\x90\x80\x80", 0},  // beyond U+10FFFF
+        {"\xf5\x80\x80\x80", 0},
+        {"\xff", 0},
+        {"\xc2", 0},
+        {"\xe2\x82", 0},
+        {"\xf0\x9f\x98", 0},
+        {"\xc2z", 0},
+        {"\xe2\x82z", 0},
+    };
+    for (auto const& r : rows) {
+        INFO(hex(r.text));
+        CHECK(utf8_length(r.text) == r.length);
+    }
+}
+
+TEST_CASE("text is made UTF-8 and cut between characters") {
+    CHECK(to_utf8("", 10) == "");
+    CHECK(to_utf8("abc", 3) == "abc");
+    CHECK(to_utf8("abcd", 3) == "...");
+    CHECK(to_utf8("abcdefgh", 6) == "abc...");
+    CHECK(to_utf8("abcd", 2) == "..");
+    CHECK(to_utf8("a\xff"
+                  "b",
+                  10) ==
+          "a\xef\xbf\xbd"
+          "b");
+    CHECK(to_utf8("\xe2\x82", 10) == "\xef\xbf\xbd\xef\xbf\xbd");
+    CHECK(to_utf8("a\xe2\x82\xac\xe2\x82\xac", 6) == "a...");
+    CHECK(to_utf8("a\xe2\x82\xac\xe2\x82\xac", 7) == "a\xe2\x82\xac\xe2\x82\xac");
+    CHECK(to_utf8("a\xe2\x82\xac\xe2\x82\xacz", 7) == "a\xe2\x82\xac...");
+}
