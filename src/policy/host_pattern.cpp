@@ -1,4 +1,5 @@
 #include "jitproxy/policy/rules.hpp"
+#include "one_spelling.hpp"
 
 namespace jitproxy::policy {
 namespace {
@@ -28,7 +29,7 @@ result<host_pattern> host_pattern::parse(std::string_view text) {
         return bad_pattern(text, host.error().detail);
     }
     if (pattern.suffix_ && host->is_ip) return bad_pattern(text, "an address has no names below it");
-    pattern.name_ = host->host;
+    pattern.name_ = one_spelling(host->host);
     return pattern;
 }
 

@@ -1,7 +1,10 @@
 #include "jitproxy/policy/rules.hpp"
 
 #include <algorithm>
+#include <unordered_set>
 #include <utility>
+
+#include "one_spelling.hpp"
 
 namespace jitproxy::policy {
 namespace {
@@ -54,7 +57,7 @@ result<api_ptr> rules::find_api(http::authority const& destination) const {
         }
         return false;
     };
-    if (!look(exact_, destination.host) && !destination.is_ip && !suffix_.empty())
+    if (!look(exact_, one_spelling(destination.host)) && !destination.is_ip && !suffix_.empty())
         for_each_parent(destination.host, [&](std::string_view parent) { return look(suffix_, parent); });
     if (!found && other_port)
         return make_error(errc::port_denied, text_of(destination) + " is a host of the protected API \"" +
@@ -73,7 +76,7 @@ result<route> rules::route_request(http::authority const& destination) const {
     auto found = find_api(destination);
     if (!found) return found.error();
     if (*found) return route{route_kind::protected_api, std::move(*found)};
-    if (!egress_allows(destination.host))
+    if (!egress_allows(one_spelling(destination.host)))
         return make_error(errc::host_denied, text_of(destination) +
                                                  " is no protected API and [egress] default is \"deny\"; to let the "
                                                  "host through, add it to [egress] allow");
@@ -93,10 +96,11 @@ result<route> rules::route_connect(http::authority const& destination) const {
 
 std::vector<std::string> rules::protected_names() const {
     std::vector<std::string> names;
+    std::unordered_set<std::string> seen;
     for (auto const& a : apis_) {
         for (auto const& pattern : a->hosts) {
             auto name = pattern.is_suffix() ? '.' + pattern.name() : pattern.name();
-            if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
+            if (seen.insert(name).second) names.push_back(std::move(name));
         }
     }
     return names;

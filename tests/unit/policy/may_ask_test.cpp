@@ -47,7 +47,9 @@ TEST_CASE("locations within the API's own origin may be named, in every spelling
     for (char const* location :
          {"https://api.example.com", "https://api.example.com/", "https://api.example.com:443/v1/documents?x=1",
           "https://API.Example.COM/a", "HTTPS://api.example.com/a", "https://api.example.com./a",
-          "https://api.example.com/a/../b//c;d=%2F", "https://api.example.com?x"}) {
+          "https://api.example.com/a/../b//c;d=%2F", "https://api.example.com?x",
+          // RFC 3986 3.2.3: an empty port is the scheme's; and an @ behind the first / is path.
+          "https://api.example.com:/x:y@evil.org"}) {
         INFO(location);
         CHECK(ask(R"({"type":"t","locations":[")" + std::string(location) + R"("]})").has_value());
         CHECK(ask(R"({"type":"t","locations":")" + std::string(location) + R"("})").has_value());
@@ -94,7 +96,7 @@ TEST_CASE("locations elsewhere, relative or odd are refused") {
                                  "https://api.example.com#f",
                                  "https://api.example.com/a#f",
                                  "https://api.example.com:0443x/",
-                                 "https://api.example.com:/x:y@evil.org",
+
                                  "ftp://api.example.com/",
                                  "urn:example:api",
                                  "wss://api.example.com/",

@@ -191,6 +191,22 @@ TEST_CASE("the most specific pattern wins, then the earlier table") {
                    });
 }
 
+TEST_CASE("an IPv4-mapped spelling is no way around a rule that names the IPv4 address") {
+    policy::egress e;
+    e.deny_by_default = true;
+    e.allow = {pattern("192.0.2.7"), pattern("::ffff:192.0.2.8")};
+    policy::rules const r({make_api("local", {"10.1.0.1"})}, e, {});
+    check_table(r, {
+                       {"::ffff:10.1.0.1", 443, "api local", "api local"},
+                       {"::ffff:10.1.0.1", 80, "port_denied", "port_denied"},
+                       {"::ffff:192.0.2.7", 443, "open", "open"},
+                       {"192.0.2.8", 443, "open", "open"},
+                       {"::ffff:10.1.0.2", 443, "host_denied", "host_denied"},
+                       {"::ffff:0:10.1.0.1", 443, "host_denied", "host_denied"},
+                   });
+    CHECK(pattern("[::FFFF:10.1.0.1]").text() == "10.1.0.1");
+}
+
 TEST_CASE("an address is never taken for a name below a suffix") {
     policy::rules const r({make_api("odd", {"*.example.com"})}, {}, {});
     CHECK(verdict(r.route_connect(http::authority{"10.0.0.1", 443, true})) == "open");
