@@ -1,0 +1,396 @@
+// The world around the task manager, by hand: a clock that moves when told, an authorization server that answers what a
+// test has scripted, and sinks that remember. A script that did not run to its end fails, and so does a call that no
+// script foresaw.
+#pragma once
+#include <algorithm>
+#include <deque>
+#include <exception>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "catch.hpp"
+#include "jitproxy/jit/task_manager.hpp"
+
+namespace jitproxy::jit::test {
+
+using std::chrono::minutes;
+
+class manual_clock final : public scheduler {
+  public:
+    [[nodiscard]] steady_time now() const override { return now_; }
+    [[nodiscard]] wall_time wall_now() const override {
+        return wall_start_ + std::chrono::duration_cast<wall_time::duration>(now_ - start_);
+    }
+    timer_id call_after(milliseconds delay, std::function<void()> callback) override {
+        timers_.emplace(std::pair(now_ + delay, ++last_), std::move(callback));
+        return last_;
+    }
+    void cancel(timer_id id) override {
+        std::erase_if(timers_, [&](auto const& t) { return t.first.second == id; });
+    }
+    // Runs what is due now, and what that makes due.
+    void settle() { advance(milliseconds(0)); }
+    void advance(milliseconds by) {
+        auto const until = now_ + by;
+        while (!timers_.empty() && timers_.begin()->first.first <= until) {
+            auto node = timers_.extract(timers_.begin());
+            now_ = std::max(now_, node.key().first);
+            node.mapped()();
+        }
+        now_ = until;
+    }
+    [[nodiscard]] std::size_t timers() const { return timers_.size(); }
+
+  private:
+    steady_time start_ = steady_time{} + std::chrono::hours(1000);
+    steady_time now_ = start_;
+    wall_time wall_start_ = wall_time{} + std::chrono::hours(24 * 365 * 50);
+    timer_id last_ = 0;
+    std::map<std::pair<steady_time, timer_id>, std::function<void()>> timers_;
+};
+
+using trace = std::vector<std::string>;
+
+// One kind of call to the AS: what it answers, in order.
+template <class T>
+class lane {
+  public:
+    lane(manual_clock& clock, std::string name) : clock_(clock), name_(std::move(name)) {}
+
+    lane& answers(result<T> r) {
+        script_.push_back(std::move(r));
+        return *this;
+    }
+    lane& fails(errc code, int retry_after = 0) { return answers(error{code, name_ + " failed", retry_after}); }
+    lane& holds() {  // the call stays open until release()
+        script_.push_back(std::nullopt);
+        return *this;
+    }
+    void release(result<T> r) {
+        REQUIRE_FALSE(held_.empty());
+        auto done = std::move(held_.front());
+        held_.pop_front();
+        done(std::move(r));
+        clock_.settle();
+    }
+    [[nodiscard]] std::size_t held() const { return held_.size(); }
+    [[nodiscard]] std::size_t left() const { return script_.size(); }
+    [[nodiscard]] int calls() const { return calls_; }
+    std::function<result<T>()> otherwise;  // for calls beyond the script
+
+    void called(callback<T> done) {
+        ++calls_;
+        if (script_.empty() && !otherwise) {
+            unforeseen_ = true;
+            return;
+        }
+        std::optional<result<T>> next = script_.empty() ? std::optional(otherwise()) : std::move(script_.front());
+        if (!script_.empty()) script_.pop_front();
+        if (!next) {
+            held_.push_back(std::move(done));
+            return;
+        }
+        clock_.call_after(milliseconds(0), [done = std::move(done), r = std::move(*next)] { done(r); });
+    }
+    void verify() const {
+        INFO(name_);
+        CHECK_FALSE(unforeseen_);
+        CHECK(script_.size() == 0);
+    }
+
+  private:
+    manual_clock& clock_;
+    std::string name_;
+    std::deque<std::optional<result<T>>> script_;
+    std::deque<callback<T>> held_;
+    int calls_ = 0;
+    bool unforeseen_ = false;
+};
+
+inline std::string shown(secret_ptr const& s) {
+    return s ? std::string(s->reveal()) : "none";
+}
+
+class fake_as final : public authorization_server {
+  public:
+    fake_as(manual_clock& clock, trace& t)
+        : token(clock, "token"),
+          delegated(clock, "delegated"),
+          task(clock, "task"),
+          ask(clock, "ask"),
+          poll(clock, "poll"),
+          exchange(clock, "exchange"),
+          complete(clock, "complete"),
+          revoked(clock, "revoke"),
+          decision(clock, "decision"),
+          trace_(t) {
+        revoked.otherwise = [] { return result<void>(); };
+    }
+    lane<access_token> token, delegated;
+    lane<jit::task> task;
+    lane<request_state> ask, poll;
+    lane<access_token> exchange;
+    lane<completion> complete;
+    lane<void> revoked;
+    lane<request_state> decision;
+    std::vector<request_order> orders;
+    std::vector<task_order> tasks;
+
+    void verify() const {
+        token.verify();
+        delegated.verify();
+        task.verify();
+        ask.verify();
+        poll.verify();
+        exchange.verify();
+        complete.verify();
+        revoked.verify();
+        decision.verify();
+    }
+
+    void fetch_agent_token(callback<access_token> done) override {
+        trace_.push_back("as token");
+        token.called(std::move(done));
+    }
+    void exchange_for_user(secret_ptr user, secret_ptr agent, callback<access_token> done) override {
+        trace_.push_back("as delegated " + shown(user) + " " + shown(agent));
+        delegated.called(std::move(done));
+    }
+    void create_task(secret_ptr bearer, task_order order, callback<jit::task> done) override {
+        trace_.push_back("as task " + shown(bearer));
+        tasks.push_back(std::move(order));
+        task.called(std::move(done));
+    }
+    void request_permission(secret_ptr bearer, request_order order, callback<request_state> done) override {
+        trace_.push_back("as ask " + shown(bearer) + " " + order.task_id);
+        orders.push_back(std::move(order));
+        ask.called(std::move(done));
+    }
+    void poll_permission(secret_ptr bearer, request_state known, callback<request_state> done) override {
+        trace_.push_back("as poll " + shown(bearer) + " " + known.request_id);
+        poll.called(std::move(done));
+    }
+    void exchange_permission(secret_ptr bearer, request_state known, callback<access_token> done) override {
+        trace_.push_back("as exchange " + shown(bearer) + " " + known.request_id);
+        exchange.called(std::move(done));
+    }
+    void complete_task(secret_ptr bearer, std::string task_id, callback<completion> done) override {
+        trace_.push_back("as complete " + shown(bearer) + " " + task_id);
+        complete.called(std::move(done));
+    }
+    void revoke(secret_ptr t, callback<void> done) override {
+        trace_.push_back("as revoke " + shown(t));
+        revoked.called(std::move(done));
+    }
+    void approve(secret_ptr user, std::string id, std::string notes, callback<request_state> done) override {
+        trace_.push_back("as approve " + shown(user) + " " + id + " " + notes);
+        decision.called(std::move(done));
+    }
+    void deny(secret_ptr user, std::string id, std::string reason, callback<request_state> done) override {
+        trace_.push_back("as deny " + shown(user) + " " + id + " " + reason);
+        decision.called(std::move(done));
+    }
+
+  private:
+    trace& trace_;
+};
+
+class fake_journal final : public journal {
+  public:
+    explicit fake_journal(trace& t) : trace_(t) {}
+    std::set<std::string> failing;                   // names of calls that fail from now on
+    std::vector<open_task> left;                     // of an earlier life
+    std::map<std::string, std::string> open;         // session → task id
+    std::map<std::string, std::string> permissions;  // need → outcome, "" while it is open
+
+    result<void> task_opening(std::string const& session, wall_time) override {
+        return note("opening", [&] { open[session] = ""; });
+    }
+    result<void> task_opened(std::string const& session, task const& t) override {
+        return note("opened " + t.task_id, [&] { open[session] = t.task_id; });
+    }
+    result<void> task_closed(std::string const& session) override {
+        return note("closed", [&] { open.erase(session); });
+    }
+    result<void> permission_asking(std::string const&, std::string const& need, wall_time) override {
+        return note("asking " + need, [&] { permissions[need] = ""; });
+    }
+    result<void> permission_settled(std::string const&, std::string const& need, std::string const& request_id,
+                                    std::string const& outcome, wall_time) override {
+        return note("settled " + request_id + " " + outcome, [&] { permissions[need] = outcome; });
+    }
+    result<std::vector<open_task>> left_open() const override {
+        if (failing.count("left_open") != 0) return make_error(errc::storage, "disk full");
+        return left;
+    }
+
+  private:
+    template <class Change>
+    result<void> note(std::string const& what, Change change) {
+        if (failing.count(what.substr(0, what.find(' '))) != 0) return make_error(errc::storage, "disk full");
+        trace_.push_back("journal " + what);
+        change();
+        return {};
+    }
+    trace& trace_;
+};
+
+class fake_snapshots final : public snapshot_sink {
+  public:
+    explicit fake_snapshots(trace& t) : trace_(t) {}
+    std::map<std::string, snapshot_ptr> latest;
+    std::vector<snapshot_ptr> all;
+    void publish(snapshot_ptr s) override {
+        trace_.push_back(std::string("publish ") + (s->accepting ? "accepting" : "closed") +
+                         " grants=" + std::to_string(s->grants.size()) + " " + shown(s->bearer));
+        latest[s->session_id] = s;
+        all.push_back(std::move(s));
+    }
+    void withdraw(std::string const& session) override {
+        trace_.push_back("withdraw");
+        latest.erase(session);
+    }
+
+  private:
+    trace& trace_;
+};
+
+class fake_events final : public event_sink {
+  public:
+    std::vector<event> all;
+    void on_event(event const& e) override { all.push_back(e); }
+    [[nodiscard]] int count(std::string const& type) const {
+        return static_cast<int>(std::count_if(all.begin(), all.end(), [&](event const& e) { return e.type == type; }));
+    }
+    [[nodiscard]] event last(std::string const& type) const {
+        for (auto it = all.rbegin(); it != all.rend(); ++it)
+            if (it->type == type) return *it;
+        return {};
+    }
+};
+
+// What a callback was told, and how often.
+template <class T>
+struct told {
+    std::vector<T> values;
+    [[nodiscard]] bool any() const { return !values.empty(); }
+    [[nodiscard]] T const& one() const {
+        REQUIRE(values.size() == 1);
+        return values.front();
+    }
+};
+template <class T>
+using told_ptr = std::shared_ptr<told<T>>;
+
+template <class T>
+std::pair<told_ptr<T>, std::function<void(T)>> listen() {
+    auto t = std::make_shared<told<T>>();
+    return {t, [t](T value) { t->values.push_back(std::move(value)); }};
+}
+
+inline access_token token_of(std::string value, seconds life = seconds(600)) {
+    return {make_secret(std::move(value)), life};
+}
+inline request_state state_of(std::string id, request_status status, std::string reason = {}) {
+    request_state s;
+    s.request_id = std::move(id);
+    s.status = status;
+    s.reason = std::move(reason);
+    s.risk_level = "high";
+    return s;
+}
+inline json::object details_of(std::string const& what) {
+    return {{"type", "document"}, {"identifier", what}};
+}
+
+struct world {
+    manual_clock clock;
+    trace log;
+    fake_as as{clock, log};
+    fake_journal journal{log};
+    fake_snapshots snapshots{log};
+    fake_events events;
+    std::unique_ptr<task_manager> manager;
+    policy::api_ptr api;
+    bool verified = true;  // at the end
+
+    explicit world(task_manager_options options = {}) {
+        manager = std::make_unique<task_manager>(manager_ports{as, journal, clock, snapshots, events}, options);
+        policy::api a;
+        a.name = "acme";
+        api = std::make_shared<policy::api const>(std::move(a));
+    }
+    ~world() {
+        manager.reset();
+        if (std::uncaught_exceptions() != 0) return;
+        if (verified) as.verify();
+        // A manager that is gone has left no timer behind. (Answers of the fake AS may still be on their way.)
+        clock.settle();
+        CHECK(clock.timers() == 0);
+    }
+
+    // A session, opened without any hitch. Returns its id.
+    std::string open(std::string const& task_id = "task-1", session_order order = {}) {
+        if (as.token.calls() == 0 && as.token.left() == 0) as.token.answers(token_of("agent-1", seconds(3600)));
+        as.task.answers(task{task_id, std::nullopt});
+        auto [opened, done] = listen<result<opened_session>>();
+        manager->open_session(std::move(order), done);
+        clock.settle();
+        REQUIRE(opened->one().has_value());
+        return opened->one()->info.session_id;
+    }
+    [[nodiscard]] permission_need need(std::string const& session, std::string const& what = "A") const {
+        permission_need n;
+        n.session_id = session;
+        n.api = api;
+        n.origin = "https://api.example:443";
+        n.method = "GET";
+        n.url = "https://api.example/" + what;
+        n.resource = resource_key("GET", n.origin, "/" + what + "?q=1");
+        n.details.push_back(details_of(what));
+        return n;
+    }
+    told_ptr<permission_outcome> ask(permission_need n) {
+        auto [outcome, done] = listen<permission_outcome>();
+        last_ticket = manager->request_permission(std::move(n), done);
+        CHECK_FALSE(outcome->any());  // never from within the call
+        return outcome;
+    }
+    told_ptr<permission_outcome> ask(std::string const& session, std::string const& what = "A") {
+        return ask(need(session, what));
+    }
+    // A permission granted without any hitch.
+    permission_outcome grant(std::string const& session, std::string const& what, std::string const& token,
+                             seconds life = seconds(300)) {
+        as.ask.answers(state_of("req-" + what, request_status::approved));
+        as.exchange.answers(token_of(token, life));
+        auto const outcome = ask(session, what);
+        clock.settle();
+        REQUIRE(outcome->one().status == permission_status::granted);
+        return outcome->one();
+    }
+    told_ptr<result<session_info>> close(std::string const& session) {
+        auto [info, done] = listen<result<session_info>>();
+        manager->close_session(session, done);
+        CHECK_FALSE(info->any());
+        return info;
+    }
+    [[nodiscard]] std::size_t count(std::string const& prefix) const {
+        return static_cast<std::size_t>(
+            std::count_if(log.begin(), log.end(), [&](auto const& line) { return line.starts_with(prefix); }));
+    }
+    // The first line that begins so; -1: none.
+    [[nodiscard]] int at(std::string const& prefix) const {
+        for (std::size_t i = 0; i != log.size(); ++i)
+            if (log[i].starts_with(prefix)) return static_cast<int>(i);
+        return -1;
+    }
+    task_manager::ticket last_ticket = 0;
+};
+
+}  // namespace jitproxy::jit::test
