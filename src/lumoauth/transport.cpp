@@ -37,7 +37,7 @@ std::string message_of(wire_request const& r, transport_options const& o) {
     m += o.at.host_field;
     m += "\r\nUser-Agent: ";
     m += o.user_agent;
-    m += "\r\nAccept: application/json\r\n";
+    m += "\r\nAccept: application/json\r\nAccept-Encoding: identity\r\n";
     if (r.bearer) {
         m += "Authorization: Bearer ";
         m += r.bearer->reveal();
@@ -59,7 +59,9 @@ std::string message_of(wire_request const& r, transport_options const& o) {
 
 struct transport::impl : std::enable_shared_from_this<impl> {
     impl(asio::io_context& context, transport_options o)
-        : io(context), options(std::move(o)), names(io, net::resolver_options{.timeout = options.timeout}) {
+        : io(context),
+          options(std::move(o)),
+          names(io, net::resolver_options{.timeout = options.timeout, .servers = options.name_servers}) {
         if (options.at.scheme == http::scheme::https) tls.emplace(make_tls_context(options.ca_file));
     }
 
@@ -71,12 +73,14 @@ struct transport::impl : std::enable_shared_from_this<impl> {
     std::set<connection*> busy;
     std::size_t taken = 0;                                  // turns given
     std::deque<std::shared_ptr<asio::steady_timer>> queue;  // waiting for a turn; cancelled: it has come
+    std::set<asio::steady_timer*> looking_up;               // cancelled: the answer is there, or none is wanted
     bool stopped = false;
 
     void stop() {
         stopped = true;
         for (auto* c : busy) c->close();
         for (auto const& t : queue) t->cancel();
+        for (auto* t : looking_up) t->cancel();
         resting.clear();
     }
 
@@ -122,7 +126,9 @@ struct transport::impl : std::enable_shared_from_this<impl> {
             a->got = std::move(got);
             a->timer.cancel();
         });
+        looking_up.insert(&a->timer);
         co_await a->timer.async_wait(use_tuple);
+        looking_up.erase(&a->timer);
         if (!a->got) co_return no_answer("looking up its name");
         if (!*a->got) {
             co_return make_error(errc::as_unreachable, "cannot look up the authorization server " +
@@ -144,6 +150,13 @@ struct transport::impl : std::enable_shared_from_this<impl> {
             }
         }
         return nullptr;
+    }
+
+    void put_to_rest(std::unique_ptr<connection> link) {
+        link->rests_since = std::chrono::steady_clock::now();
+        // A call that must not be repeated passes over older ones and adds its own.
+        if (resting.size() >= options.connections) resting.erase(resting.begin());
+        resting.push_back(std::move(link));
     }
 
     asio::awaitable<result<wire_answer>> perform(wire_request& request, std::string const& message,
@@ -170,10 +183,7 @@ struct transport::impl : std::enable_shared_from_this<impl> {
             auto answer = co_await link->exchange(options.at, message, bounds, deadline);
             busy.erase(link.get());
             if (answer) {
-                if (!stopped && link->reusable()) {
-                    link->rests_since = std::chrono::steady_clock::now();
-                    resting.push_back(std::move(link));
-                }
+                if (!stopped && link->reusable()) put_to_rest(std::move(link));
                 co_return answer;
             }
             // RFC 9112 9.3.1: a kept connection may have been closed while the request was on its way.

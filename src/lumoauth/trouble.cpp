@@ -36,13 +36,6 @@ void hide(std::string& text, std::string_view value) {
     }
 }
 
-// A 401 means the bearer, unless the call carries the client's credentials instead.
-errc refusal(unsigned status, answer_context const& c) noexcept {
-    (void)status;
-    (void)c;
-    return errc::as_rejected;
-}
-
 bool concerns_task(endpoint e) noexcept {
     return e == endpoint::request || e == endpoint::status || e == endpoint::exchange || e == endpoint::complete;
 }
@@ -183,7 +176,7 @@ error trouble_of(wire_answer const& answer, answer_context const& context) {
         auto const text = to_lower(message);
         auto const task_call = concerns_task(context.endpoint);
         auto const token_call = context.endpoint == endpoint::token || context.endpoint == endpoint::revoke;
-        e.code = refusal(status, context);
+        e.code = errc::as_rejected;
         if (status != 401 && !token_call && says_inactive(text, task_call && status == 400)) {
             e.code = errc::as_inactive;
         }

@@ -24,6 +24,7 @@ struct transport_options {
     // a request that must not be sent twice; longer than the second, for none.
     milliseconds surely_alive{1'000};
     milliseconds longest_rest{30'000};
+    std::string name_servers;  // in place of the system's; tests
 };
 
 class transport {

@@ -124,6 +124,10 @@ std::string server::url(std::string_view host) const {
     return (impl_->tls != nullptr ? "https://" : "http://") + std::string{host} + ":" + std::to_string(port());
 }
 
+std::size_t server::open() const {
+    return impl_->open.size();
+}
+
 void server::hang_up() {
     boost::system::error_code ignored;
     for (auto const& s : impl_->open) s->close(ignored);

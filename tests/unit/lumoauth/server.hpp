@@ -50,6 +50,7 @@ class server {
 
     [[nodiscard]] std::uint16_t port() const;
     [[nodiscard]] std::string url(std::string_view host = "127.0.0.1") const;
+    [[nodiscard]] std::size_t open() const;  // connections that neither side has closed
     // Closes every connection that is open now.
     void hang_up();
 

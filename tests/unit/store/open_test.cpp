@@ -1,6 +1,8 @@
 // How the journal behaves towards the file system and towards others who want the same directory.
 #include <fcntl.h>
 #include <grp.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -198,7 +200,9 @@ TEST_CASE("what cannot be a state directory is refused with its name") {
 
 TEST_CASE("a directory that may not be written is refused, with how to mend it") {
     test::directory d;
-    SECTION("with a journal of somebody else's") { REQUIRE(create_journal(d.path()).has_value()); }
+    SECTION("with a journal of somebody else's") {
+        REQUIRE(create_journal(d.path()).has_value());
+    }
     SECTION("empty") {}
     REQUIRE(::chmod(d.path().c_str(), 0555) == 0);
     int out[2];
@@ -226,6 +230,35 @@ TEST_CASE("a directory that may not be written is refused, with how to mend it")
     std::string const detail{text, n > 0 ? static_cast<std::size_t>(n) : 0};
     CHECK(contains(detail, d.path().string()));
     CHECK(contains(detail, "must be writable"));
+}
+
+TEST_CASE("a change that cannot be written is refused, and leaves what was there") {
+    test::directory d;
+    auto const pid = ::fork();
+    REQUIRE(pid >= 0);
+    if (pid == 0) {  // in a child, as the limit cannot be taken back
+        auto const j = create_journal(d.path());
+        if (!j || !(*j)->task_opening("ses_1", wall_time{}) || !(*j)->task_opened("ses_1", {"tsk_1", {}})) ::_exit(9);
+        ::signal(SIGXFSZ, SIG_IGN);
+        auto const size = std::filesystem::file_size(d.file("journal.db-wal"));
+        rlimit const full{size, size};
+        if (::setrlimit(RLIMIT_FSIZE, &full) != 0) ::_exit(8);
+        auto const r = (*j)->task_opening("ses_2", wall_time{});
+        if (r.has_value()) ::_exit(7);
+        if (r.error().code != errc::storage || !contains(r.error().detail, "journal.db")) ::_exit(6);
+        auto const open = (*j)->left_open();
+        ::_exit(open && open->size() == 1 && open->front().task_id == "tsk_1" ? 0 : 5);
+    }
+    int status = 0;
+    REQUIRE(::waitpid(pid, &status, 0) == pid);
+    REQUIRE(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 0);
+    auto const j = create_journal(d.path());
+    REQUIRE(j.has_value());
+    auto const open = (*j)->left_open();
+    REQUIRE(open.has_value());
+    REQUIRE(open->size() == 1);
+    CHECK(open->front().task_id == "tsk_1");
 }
 
 TEST_CASE("a trailing slash names the same directory") {
