@@ -19,7 +19,7 @@ constexpr std::string_view summary = "/summary";
 json::object need(request const& r, std::string_view type, std::string_view action, std::string_view identifier = {}) {
     json::object o{{"type", type}, {"actions", json::array{action}}};
     if (!identifier.empty()) o["identifier"] = identifier;
-    o["locations"] = json::array{r.origin()};
+    o["locations"] = json::array{as_utf8(r.origin())};
     // Bytes that give '+' and '/' in base64, at each of the three alignments.
     if (r.query_value("dialect") == "base64url") o["note"] = ">>>>>>??????";
     return o;
@@ -31,7 +31,8 @@ std::optional<std::string> id_between(std::string_view path, std::string_view be
         return std::nullopt;
     auto const segment = path.substr(before.size(), path.size() - before.size() - after.size());
     if (segment.find('/') != std::string_view::npos) return std::nullopt;
-    return percent_decode(segment);
+    auto id = percent_decode(segment);
+    return id && is_printable(*id) ? id : std::nullopt;
 }
 
 bool is_read(request const& r) {
@@ -97,7 +98,7 @@ void note_violations(world& w, request const& r) {
     auto const* where = t->details.if_contains("locations");
     if (!where || !where->is_array()) return;
     auto const& list = where->get_array();
-    if (std::find(list.begin(), list.end(), json::value(r.origin())) == list.end())
+    if (std::find(list.begin(), list.end(), json::value(as_utf8(r.origin()))) == list.end())
         w.record.violation(r, "a JIT token at another origin than it was granted for");
 }
 
@@ -163,11 +164,11 @@ reply echo(world const& w, request const& r) {
     json::array headers;
     for (auto const& f : r.fields) {
         bool const hidden = iequals(f.name, "Authorization");
-        headers.push_back(json::array{f.name, hidden ? authorization_kind(r, w.tokens) : f.value});
+        headers.push_back(json::array{as_utf8(f.name), hidden ? authorization_kind(r, w.tokens) : as_utf8(f.value)});
     }
     auto o = body_summary(r);
-    o["method"] = r.method;
-    o["target"] = r.target;
+    o["method"] = as_utf8(r.method);
+    o["target"] = as_utf8(r.target);
     o["scheme"] = r.scheme;
     o["headers"] = std::move(headers);
     return json_reply(200, o);
@@ -185,7 +186,7 @@ reply serve(world& w, request const& r) {
         return api_error(403, "forbidden", "Nobody may do this, with no permission whatever");
     if (r.path == "/v1/redirect") {
         auto const to = r.query_value("to");
-        bool const usable = !to.empty() && std::none_of(to.begin(), to.end(), [](char c) { return c > 0 && c < ' '; });
+        bool const usable = !to.empty() && is_printable(to);
         if (!usable) return api_error(400, "malformed", "?to= is missing");
         auto out = json_reply(302, json::object{{"location", to}});
         out.fields.push_back({"Location", to});

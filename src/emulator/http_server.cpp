@@ -3,10 +3,10 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/ssl/ssl_stream.hpp>
+#include <exception>
 #include <memory>
 
 #include "jitproxy/base/log.hpp"
@@ -52,6 +52,16 @@ asio::awaitable<void> serve_tls(tcp::socket socket, asio::ssl::context& tls, con
     co_await serve_connection(stream, std::move(context));
 }
 
+// What ends a connection's coroutine otherwise than by its return.
+void log_failure(std::exception_ptr const& failure) {
+    if (!failure) return;
+    try {
+        std::rethrow_exception(failure);
+    } catch (std::exception const& e) {
+        log::error("connection failed", {{"why", e.what()}});
+    }
+}
+
 asio::awaitable<void> accept_all(std::shared_ptr<listener> self) {
     auto const executor = co_await asio::this_coro::executor;
     for (;;) {
@@ -66,9 +76,9 @@ asio::awaitable<void> accept_all(std::shared_ptr<listener> self) {
         context.number = next_connection();
         context.quiet = self->quiet;
         if (self->tls)
-            asio::co_spawn(executor, serve_tls(std::move(socket), *self->tls, std::move(context)), asio::detached);
+            asio::co_spawn(executor, serve_tls(std::move(socket), *self->tls, std::move(context)), log_failure);
         else
-            asio::co_spawn(executor, serve_plain(std::move(socket), std::move(context)), asio::detached);
+            asio::co_spawn(executor, serve_plain(std::move(socket), std::move(context)), log_failure);
     }
 }
 
@@ -91,7 +101,7 @@ std::string listen(asio::io_context& io, endpoint_address const& where, service&
     self->acceptor.bind(at);
     self->acceptor.listen();
     auto const url = url_of(self->acceptor.local_endpoint(), tls != nullptr);
-    asio::co_spawn(io, accept_all(std::move(self)), asio::detached);
+    asio::co_spawn(io, accept_all(std::move(self)), log_failure);
     return url;
 }
 

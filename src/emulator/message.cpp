@@ -124,6 +124,25 @@ std::string const* find(pairs const& p, std::string_view name) noexcept {
     return nullptr;
 }
 
+std::string as_utf8(std::string_view bytes) {
+    std::string out;
+    out.reserve(bytes.size());
+    for (char const c : bytes) {
+        auto const byte = static_cast<unsigned char>(c);
+        if (byte < 0x80) {
+            out += c;
+        } else {
+            out += static_cast<char>(0xC0 | (byte >> 6));
+            out += static_cast<char>(0x80 | (byte & 0x3F));
+        }
+    }
+    return out;
+}
+
+bool is_printable(std::string_view text) noexcept {
+    return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
+}
+
 std::optional<std::string> bearer_of(request const& r) {
     if (r.header_count("Authorization") != 1) return std::nullopt;
     std::string_view value = *r.header("Authorization");

@@ -79,15 +79,16 @@ std::optional<options> parse_options(int argc, char const* const* argv, int& exi
     app.add_option("--as-tls", as_tls, "HOST:PORT of the same over TLS, or none")->capture_default_str();
     app.add_option("--api", api, "HOST:PORT of the protected API, or none")->capture_default_str();
     app.add_option("--api-tls", api_tls, "HOST:PORT of the same over TLS, or none")->capture_default_str();
-    app.add_option("--api-name", o.api_names, "one more name for the certificate; repeatable");
+    app.add_option("--api-name", o.api_names, "one more name for the certificate; repeatable")->allow_extra_args(false);
     app.add_option("--tenant", o.tenant, "tenant of the path style /t/{tenant}")->capture_default_str();
     app.add_option("--org-id", o.org_id, "organisation of the path style /orgs/{org_id}")->capture_default_str();
     app.add_option("--client-id", client_id, "the agent's client id")->capture_default_str();
     app.add_option("--client-secret", client_secret, "the agent's client secret")->capture_default_str();
-    app.add_option("--agent", agents, "one more agent, ID:SECRET; repeatable");
+    app.add_option("--agent", agents, "one more agent, ID:SECRET; repeatable")->allow_extra_args(false);
     app.add_option("--user-token", users,
                    "a human's token, which may approve and deny; TOKEN:plain may not; repeatable "
-                   "(default: user_approver and user_plain:plain)");
+                   "(default: user_approver and user_plain:plain)")
+        ->allow_extra_args(false);
     app.add_option("--state-dir", o.state_dir, "where emulator-ca.pem is written");
     app.add_option("--ready-file", o.ready_file, "JSON with the URLs, written once everything listens");
     auto const ttl = CLI::Range(1L, 10L * 365 * 24 * 3600);

@@ -14,7 +14,7 @@ void keep(json::array& list, json::object entry) {
 }
 
 std::string method_and_path(request const& r) {
-    return r.method + " " + r.path;
+    return as_utf8(r.method + " " + r.path);
 }
 
 }  // namespace
@@ -32,10 +32,10 @@ void recorder::api_call(request const& r, token_store const& tokens, unsigned st
     auto const* t = bearer ? tokens.find(*bearer) : nullptr;
     json::array headers;
     for (auto const& f : r.fields)
-        if (!iequals(f.name, "Authorization")) headers.push_back(json::array{f.name, f.value});
-    json::object entry{{"method", r.method},
-                       {"path", r.path},
-                       {"target", r.target},
+        if (!iequals(f.name, "Authorization")) headers.push_back(json::array{as_utf8(f.name), as_utf8(f.value)});
+    json::object entry{{"method", as_utf8(r.method)},
+                       {"path", as_utf8(r.path)},
+                       {"target", as_utf8(r.target)},
                        {"scheme", r.scheme},
                        {"status", status},
                        {"authorization", authorization_kind(r, tokens)},
@@ -46,7 +46,7 @@ void recorder::api_call(request const& r, token_store const& tokens, unsigned st
                        {"body_sha256", r.body_sha256},
                        {"body_bytes", r.body_bytes},
                        {"connection", r.connection},
-                       {"sni", r.sni},
+                       {"sni", as_utf8(r.sni)},
                        {"tls_resumed", r.tls_resumed}};
     if (t && t->kind == token_kind::jit) {
         entry["task_id"] = t->task;
@@ -56,8 +56,8 @@ void recorder::api_call(request const& r, token_store const& tokens, unsigned st
 }
 
 void recorder::as_call(request const& r, token_store const& tokens, std::string_view endpoint, unsigned status) {
-    keep(as_calls_, json::object{{"method", r.method},
-                                 {"path", r.path},
+    keep(as_calls_, json::object{{"method", as_utf8(r.method)},
+                                 {"path", as_utf8(r.path)},
                                  {"endpoint", endpoint},
                                  {"status", status},
                                  {"authorization", authorization_kind(r, tokens)},

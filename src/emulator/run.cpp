@@ -70,13 +70,13 @@ void serve(options o) {
         write_atomically(ca_file, identity.ca_pem);
     }
 
-    asio::io_context io{1};
+    as_service as{w};
+    api_service api{w};
+    asio::io_context io{1};  // after all that its coroutines use
     asio::signal_set signals{io, SIGINT, SIGTERM};
     signals.async_wait([&](auto, int) { io.stop(); });
     std::signal(SIGPIPE, SIG_IGN);
 
-    as_service as{w};
-    api_service api{w};
     std::vector<url_line> urls;
     urls.push_back({"as_url", "authorization server", listen(io, *opts.as, as, nullptr, opts.quiet)});
     if (opts.as_tls)

@@ -84,6 +84,11 @@ struct reply {
 [[nodiscard]] std::optional<pairs> parse_form(std::string_view text);
 [[nodiscard]] std::string const* find(pairs const& p, std::string_view name) noexcept;
 
+// Field values and targets may hold any byte; each becomes one code point (ISO 8859-1), so that JSON can hold it.
+[[nodiscard]] std::string as_utf8(std::string_view bytes);
+// Printable ASCII only, space included.
+[[nodiscard]] bool is_printable(std::string_view text) noexcept;
+
 // The bearer of the one Authorization field, or nullopt where there is none, several, or another scheme.
 [[nodiscard]] std::optional<std::string> bearer_of(request const& r);
 
