@@ -1,0 +1,60 @@
+// From flags, variables and a file to a configuration, or to every error in them. Precedence: flag, variable, file,
+// default.
+#pragma once
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "jitproxy/app/config.hpp"
+#include "jitproxy/base/error.hpp"
+#include "jitproxy/base/secret.hpp"
+#include "jitproxy/policy/rules.hpp"
+
+namespace jitproxy::app {
+
+// One error, with the place where it can be mended: "file:line:column", a variable or a flag.
+struct config_problem {
+    std::string where;
+    std::string message;
+    [[nodiscard]] std::string text() const { return where + ": " + message; }
+};
+
+using variable_lookup = std::function<std::optional<std::string>(std::string_view)>;
+[[nodiscard]] variable_lookup process_environment();  // empty variables count as absent
+
+struct config_flag {  // "authorization_server", "url", "https://…", "--url"
+    std::string table;
+    std::string key;
+    std::string value;
+    std::string source;
+};
+struct config_sources {
+    std::string file;       // named by flag or variable: must exist. Empty: the usual place, which may be absent
+    std::string file_text;  // tests: in place of the file's content
+    std::vector<config_flag> flags;
+    std::vector<std::string> protect;  // HOST or HOST:PORT, each an API of its own beside the file's
+    variable_lookup variables;
+    bool need_credentials = true;  // false: commands that never speak to the AS
+};
+
+struct loaded_config {
+    config value;
+    std::string file;  // what was read; empty: no file
+    std::vector<config_problem> problems;
+    std::vector<std::string> warnings;
+    [[nodiscard]] bool ok() const noexcept { return problems.empty(); }
+};
+[[nodiscard]] loaded_config load_config(config_sources const& sources);
+
+// The agent's client secret: AGENT_CLIENT_SECRET, else client_secret_file, else $CREDENTIALS_DIRECTORY/client_secret.
+// Errors: configuration, with where it was looked for.
+[[nodiscard]] result<secret_ptr> load_client_secret(config const& c, variable_lookup const& variables);
+// A secret from a file: one trailing line end is cut. Errors: configuration.
+[[nodiscard]] result<secret_ptr> read_secret_file(std::string const& path);
+
+// Errors: configuration; never for what load_config found good.
+[[nodiscard]] result<policy::rules_ptr> make_rules(config const& c);
+
+}  // namespace jitproxy::app

@@ -1,0 +1,46 @@
+// A parsed document into a configuration, every error with its place, none of them the last.
+#pragma once
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "jitproxy/app/config_keys.hpp"
+#include "jitproxy/app/config_load.hpp"
+#include "jitproxy/app/config_tree.hpp"
+
+namespace jitproxy::app {
+
+class config_reader {
+  public:
+    explicit config_reader(std::string file) : file_(std::move(file)) {}
+
+    void read(std::string_view toml, config& out);
+    // A flag or variable: `values` as one text, or as a list's elements. `source` is the place that errors name.
+    void set(std::string_view table, std::string_view name, std::vector<std::string> const& values,
+             std::string const& source, config& out);
+
+    void report(std::string where, std::string message) { problems_.push_back({std::move(where), std::move(message)}); }
+    // Where something was set, for errors found later: "listen.proxy", "api.0", "api.0.hosts.1". What was not set has
+    // the place of what it would stand in; nothing at all: the file.
+    [[nodiscard]] std::string where(std::string const& path) const;
+    [[nodiscard]] bool was_set(std::string const& path) const { return places_.contains(path); }
+    [[nodiscard]] std::vector<config_problem>& problems() noexcept { return problems_; }
+
+  private:
+    [[nodiscard]] std::string at(position p) const;
+    void read_table(std::string_view table, config_node const& node, std::string const& path, config& out,
+                    api_config* api);
+    void unknown_key(std::string_view table, config_node::member const& member);
+    void unknown_table(config_node::member const& member);
+    void assign(config_key const& key, slot const& where, config_node const& value, std::string const& path);
+
+    std::string file_;
+    std::vector<config_problem> problems_;
+    std::map<std::string, std::string> places_;
+};
+
+// What no single value can tell: duplicates, contradictions, what is missing. Adds to the reader's problems.
+void check_config(config& c, config_reader& reader, config_sources const& sources, std::vector<std::string>& warnings);
+
+}  // namespace jitproxy::app

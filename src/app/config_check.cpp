@@ -1,0 +1,146 @@
+#include <algorithm>
+#include <filesystem>
+
+#include "jitproxy/app/config_reader.hpp"
+#include "jitproxy/app/endpoint.hpp"
+#include "jitproxy/base/encoding.hpp"
+#include "jitproxy/http/target.hpp"
+#include "jitproxy/policy/rules.hpp"
+
+namespace jitproxy::app {
+namespace {
+
+std::string normal(std::string const& host) {
+    auto const parsed = policy::host_pattern::parse(host);
+    return parsed ? parsed->text() : host;
+}
+
+std::vector<std::uint16_t> shared_ports(port_set const& a, port_set const& b) {
+    std::vector<std::uint16_t> out;
+    for (auto const p : a.ports)
+        if (std::find(b.ports.begin(), b.ports.end(), p) != b.ports.end()) out.push_back(p);
+    return out;
+}
+
+struct named_host {
+    std::string host;
+    std::string api;
+    std::string path;
+    port_set const* ports;
+};
+
+void check_hosts(config const& c, config_reader& reader) {
+    std::vector<named_host> seen;
+    for (std::size_t i = 0; i < c.apis.size(); ++i) {
+        auto const& api = c.apis[i];
+        for (std::size_t j = 0; j < api.hosts.size(); ++j) {
+            auto const path = "api." + std::to_string(i) + ".hosts." + std::to_string(j);
+            auto const host = normal(api.hosts[j]);
+            for (auto const& other : seen) {
+                if (other.host != host) continue;
+                auto const ports = shared_ports(*other.ports, api.ports);
+                if (ports.empty()) continue;
+                reader.report(reader.where(path), "api.hosts: \"" + host + "\" on port " + std::to_string(ports[0]) +
+                                                      " is named already, by API \"" + other.api + "\" at " +
+                                                      reader.where(other.path));
+                break;
+            }
+            seen.push_back({host, api.name, path, &api.ports});
+        }
+    }
+}
+
+void check_apis(config& c, config_reader& reader, std::vector<std::string>& warnings) {
+    for (std::size_t i = 0; i < c.apis.size(); ++i) {
+        auto& api = c.apis[i];
+        auto const path = "api." + std::to_string(i);
+        // Hosts that were wrong are reported already; then there is something in the file.
+        if (api.hosts.empty() && (!reader.was_set(path + ".hosts") || reader.problems().empty()))
+            reader.report(reader.where(path), "api.hosts: needs at least one host");
+        if (api.name.empty()) api.name = api.hosts.empty() ? "api" + std::to_string(i + 1) : api.hosts.front();
+        for (std::size_t j = 0; j < i; ++j)
+            if (c.apis[j].name == api.name)
+                reader.report(reader.where(path + ".name"), "api.name: \"" + api.name +
+                                                                "\" is the name of another API, at " +
+                                                                reader.where("api." + std::to_string(j) + ".name"));
+        if (api.client_certificate_file.empty() != api.client_key_file.empty())
+            reader.report(
+                reader.where(path + (api.client_key_file.empty() ? ".client_certificate_file" : ".client_key_file")),
+                "api: client_certificate_file and client_key_file are of use only together");
+        auto const& ports = api.ports.ports;
+        if (std::find(ports.begin(), ports.end(), 80) != ports.end() && !api.allow_plain_http &&
+            api.upstream_tls == "as-requested")
+            warnings.push_back("API \"" + api.name +
+                               "\": requests over plain HTTP are refused; set upstream_tls = \"always\" to carry them "
+                               "over TLS, or allow_plain_http = true in a network that nobody else can read");
+    }
+    check_hosts(c, reader);
+    if (c.apis.empty()) warnings.push_back("no API is protected: name one with [[api]] or --protect HOST");
+}
+
+void check_server(config const& c, config_reader& reader, config_sources const& sources) {
+    auto const& as = c.authorization_server;
+    if (!as.tenant.empty() && !as.org_id.empty())
+        reader.report(reader.where("authorization_server.org_id"),
+                      "authorization_server: tenant and org_id name two styles of path; set one of them (tenant is set "
+                      "at " +
+                          reader.where("authorization_server.tenant") + ")");
+    if (as.url.starts_with("http://") && !as.allow_plain_http) {
+        auto rest = std::string_view(as.url).substr(7);
+        auto const host = http::parse_authority(rest.substr(0, rest.find('/')), 80);
+        bool const local = host && (host->host == "localhost" || host->host == "::1" ||
+                                    (host->is_ip && host->host.starts_with("127.")));
+        if (host && !local)
+            reader.report(reader.where("authorization_server.url"),
+                          "authorization_server.url: the client secret would go over plain HTTP to another machine; "
+                          "use https://, or set allow_plain_http = true in a network that nobody else can read");
+    }
+    if (!sources.need_credentials) return;
+    if (as.tenant.empty() && as.org_id.empty())
+        reader.report(reader.where("authorization_server.tenant"),
+                      "authorization_server: neither tenant nor org_id is set (variables LUMOAUTH_TENANT, "
+                      "LUMOAUTH_ORG_ID)");
+    if (as.client_id.empty())
+        reader.report(reader.where("authorization_server.client_id"),
+                      "authorization_server.client_id is not set (variable AGENT_CLIENT_ID)");
+    bool const reported = std::any_of(reader.problems().begin(), reader.problems().end(), [](auto const& p) {
+        return p.message.find("client_secret") != std::string::npos;
+    });
+    if (reported) return;
+    if (auto const secret = load_client_secret(c, sources.variables); !secret)
+        reader.report(reader.where("authorization_server.client_secret_file"), secret.error().detail);
+}
+
+void check_listeners(config const& c, config_reader& reader, std::vector<std::string>& warnings) {
+    std::vector<std::string> seen;
+    for (std::size_t i = 0; i < c.listen.proxy.size(); ++i) {
+        auto const endpoint = parse_endpoint(c.listen.proxy[i]);
+        if (!endpoint) continue;
+        auto const text = endpoint->text();
+        if (endpoint->port != 0 && std::find(seen.begin(), seen.end(), text) != seen.end())
+            reader.report(reader.where("listen.proxy." + std::to_string(i)), "listen.proxy: " + text + " stands twice");
+        seen.push_back(text);
+        if (!endpoint->loopback() && c.session.default_mode == "auto")
+            warnings.push_back("listen.proxy: whoever reaches " + text +
+                               " acts with this agent's permissions; set [session] default = \"required\"");
+    }
+    if (c.listen.proxy.empty()) reader.report(reader.where("listen.proxy"), "listen.proxy: needs at least one address");
+    if (auto const control = parse_endpoint(c.listen.control)) {
+        if (!control->loopback())
+            warnings.push_back("listen.control: the control token goes over plain HTTP to " + control->text());
+        if (control->port != 0 && std::find(seen.begin(), seen.end(), control->text()) != seen.end())
+            reader.report(reader.where("listen.control"), "listen.control: " + control->text() + " is the proxy's");
+    }
+}
+
+}  // namespace
+
+void check_config(config& c, config_reader& reader, config_sources const& sources, std::vector<std::string>& warnings) {
+    check_listeners(c, reader, warnings);
+    check_server(c, reader, sources);
+    check_apis(c, reader, warnings);
+    if (c.egress.default_action == "tunnel" && !c.egress.allow.empty())
+        warnings.push_back("egress.allow has no effect while egress.default is \"tunnel\"");
+}
+
+}  // namespace jitproxy::app

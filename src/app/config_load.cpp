@@ -1,0 +1,201 @@
+#include "jitproxy/app/config_load.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+#include "jitproxy/app/config_keys.hpp"
+#include "jitproxy/app/config_reader.hpp"
+#include "jitproxy/app/paths.hpp"
+#include "jitproxy/http/target.hpp"
+
+namespace jitproxy::app {
+namespace {
+
+struct variable_key {
+    std::string_view variable;
+    std::string_view table;
+    std::string_view key;
+};
+constexpr variable_key variables_of_keys[] = {
+    {"LUMOAUTH_URL", "authorization_server", "url"},
+    {"LUMOAUTH_TENANT", "authorization_server", "tenant"},
+    {"LUMOAUTH_ORG_ID", "authorization_server", "org_id"},
+    {"AGENT_CLIENT_ID", "authorization_server", "client_id"},
+};
+
+std::optional<std::string> read_file(std::string const& path) {
+    std::ifstream in(path, std::ios::binary);
+    if (!in) return std::nullopt;
+    std::ostringstream text;
+    text << in.rdbuf();
+    if (in.bad()) return std::nullopt;
+    return std::move(text).str();
+}
+
+// tenant and org_id exclude each other: of two sources the higher one picks the style alone.
+void drop_other_style(std::string_view key, config& c) {
+    if (key == "tenant") c.authorization_server.org_id.clear();
+    if (key == "org_id") c.authorization_server.tenant.clear();
+}
+
+void apply_variables(config_sources const& sources, config_reader& reader, config& c) {
+    bool style_dropped = false;  // both variables at once are for check_config to refuse
+    for (auto const& [variable, table, key] : variables_of_keys) {
+        auto const value = sources.variables(variable);
+        if (!value) continue;
+        if ((key == "tenant" || key == "org_id") && !style_dropped) {
+            drop_other_style(key, c);
+            style_dropped = true;
+        }
+        reader.set(table, key, {*value}, std::string(variable), c);
+    }
+}
+
+void apply_flags(config_sources const& sources, config_reader& reader, config& c) {
+    std::vector<std::string> done;
+    for (auto const& flag : sources.flags) {
+        auto const path = flag.table + "." + flag.key;
+        if (std::find(done.begin(), done.end(), path) != done.end()) continue;
+        done.push_back(path);
+        std::vector<std::string> values;  // a flag given again adds to a list
+        for (auto const& other : sources.flags)
+            if (other.table == flag.table && other.key == flag.key) values.push_back(other.value);
+        drop_other_style(flag.key, c);
+        reader.set(flag.table, flag.key, values, flag.source, c);
+    }
+}
+
+void apply_protect(config_sources const& sources, config_reader& reader, config& c) {
+    for (auto const& text : sources.protect) {
+        api_config api;
+        auto host = std::string_view(text);
+        std::string const where = "--protect " + text;
+        bool const suffix = host.starts_with("*.");
+        auto const parsed = http::parse_authority(suffix ? host.substr(2) : host, 443);
+        if (!parsed) {
+            reader.report(where, parsed.error().detail);
+            continue;
+        }
+        api.name = text;
+        api.hosts = {(suffix ? "*." : "") + parsed->host};
+        api.ports = {{parsed->port}};
+        c.apis.push_back(std::move(api));
+    }
+}
+
+}  // namespace
+
+variable_lookup process_environment() {
+    return [](std::string_view name) -> std::optional<std::string> {
+        auto const* value = std::getenv(std::string(name).c_str());
+        if (!value || !*value) return std::nullopt;
+        return std::string(value);
+    };
+}
+
+loaded_config load_config(config_sources const& sources) {
+    loaded_config out;
+    bool const named = !sources.file.empty();
+    out.file = named ? sources.file : find_config_file(sources.variables).string();
+    config_reader reader(out.file);
+    if (!sources.file_text.empty()) {
+        reader.read(sources.file_text, out.value);
+    } else if (!out.file.empty()) {
+        if (auto const text = read_file(out.file))
+            reader.read(*text, out.value);
+        else
+            reader.report(out.file + ":1:1", std::string("cannot be read: ") + std::strerror(errno));
+    }
+    apply_variables(sources, reader, out.value);
+    apply_flags(sources, reader, out.value);
+    apply_protect(sources, reader, out.value);
+    out.value.listen_is_default = !reader.was_set("listen.proxy");
+    check_config(out.value, reader, sources, out.warnings);
+    out.problems = std::move(reader.problems());
+    return out;
+}
+
+result<secret_ptr> read_secret_file(std::string const& path) {
+    int const fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return make_error(errc::configuration, "the secret file " + path + " cannot be read: " + std::strerror(errno));
+    std::string text(16 * 1024, '\0');  // one buffer, wiped below: no stream keeps a copy of its own
+    std::size_t size = 0;
+    ssize_t got = 0;
+    while (size < text.size() && (got = read(fd, text.data() + size, text.size() - size)) > 0)
+        size += static_cast<std::size_t>(got);
+    close(fd);
+    bool const whole = got == 0;
+    if (whole && size > 0 && text[size - 1] == '\n') --size;
+    if (whole && size > 0 && text[size - 1] == '\r') --size;
+    std::string value = whole ? text.substr(0, size) : std::string{};
+    wipe(text);
+    if (!whole) return make_error(errc::configuration, "the secret file " + path + " is no file with a secret");
+    if (value.empty()) return make_error(errc::configuration, "the secret file " + path + " is empty");
+    return make_secret(std::move(value));
+}
+
+result<secret_ptr> load_client_secret(config const& c, variable_lookup const& variables) {
+    if (auto value = variables("AGENT_CLIENT_SECRET")) return make_secret(std::move(*value));
+    if (auto const& file = c.authorization_server.client_secret_file; !file.empty()) return read_secret_file(file);
+    if (auto const directory = variables("CREDENTIALS_DIRECTORY")) {
+        auto const file = *directory + "/client_secret";
+        if (access(file.c_str(), F_OK) == 0) return read_secret_file(file);
+    }
+    return make_error(errc::configuration,
+                      "the agent's client secret is not set: put it into the variable AGENT_CLIENT_SECRET, into a file "
+                      "that authorization_server.client_secret_file names, or into systemd's credential "
+                      "client_secret");
+}
+
+result<policy::rules_ptr> make_rules(config const& c) {
+    auto const patterns = [](std::vector<std::string> const& texts) -> result<std::vector<policy::host_pattern>> {
+        std::vector<policy::host_pattern> out;
+        for (auto const& text : texts) {
+            auto pattern = policy::host_pattern::parse(text);
+            if (!pattern) return pattern.error();
+            out.push_back(std::move(*pattern));
+        }
+        return out;
+    };
+    std::vector<policy::api> apis;
+    for (auto const& a : c.apis) {
+        auto hosts = patterns(a.hosts);
+        if (!hosts) return hosts.error();
+        policy::api api;
+        api.name = a.name;
+        api.hosts = std::move(*hosts);
+        api.ports = a.ports.ports;
+        api.ca_file = a.ca_file;
+        api.upstream_tls =
+            a.upstream_tls == "always" ? policy::upstream_tls::always : policy::upstream_tls::as_requested;
+        api.authorization =
+            a.authorization == "keep" ? policy::authorization_mode::keep : policy::authorization_mode::replace;
+        api.types = a.types;
+        api.requested_ttl = std::chrono::duration_cast<seconds>(a.requested_ttl);
+        api.justification = a.justification;
+        api.allow_plain_http = a.allow_plain_http;
+        api.client_certificate_file = a.client_certificate_file;
+        api.client_key_file = a.client_key_file;
+        api.hold = a.hold;
+        apis.push_back(std::move(api));
+    }
+    policy::egress egress;
+    egress.deny_by_default = c.egress.default_action == "deny";
+    auto allow = patterns(c.egress.allow);
+    if (!allow) return allow.error();
+    egress.allow = std::move(*allow);
+    egress.connect_ports = c.egress.connect_ports.ports;
+    egress.any_connect_port = c.egress.connect_ports.any;
+    auto guard = policy::address_guard::create(c.egress.allow_addresses);
+    if (!guard) return guard.error();
+    return std::make_shared<policy::rules const>(std::move(apis), std::move(egress), std::move(*guard));
+}
+
+}  // namespace jitproxy::app
