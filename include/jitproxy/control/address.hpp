@@ -16,7 +16,8 @@ struct address {
     [[nodiscard]] bool is_unix() const noexcept { return !path.empty(); }
     [[nodiscard]] std::string text() const;  // "unix:/path" or "127.0.0.1:8081", "[::1]:8081"
 };
-// "unix:/path", "/path", "127.0.0.1:8081", "[::1]:8081", each of the latter also behind "http://". Errors: bad_argument.
+// "unix:/path", "/path", "127.0.0.1:8081", "[::1]:8081", each of the latter also behind "http://". Errors:
+// bad_argument.
 [[nodiscard]] result<address> parse_address(std::string_view text);
 
 }  // namespace jitproxy::control

@@ -1,0 +1,340 @@
+#include "jitproxy/control/api.hpp"
+
+#include <unistd.h>
+
+#include <charconv>
+
+#include "jitproxy/base/encoding.hpp"
+#include "jitproxy/control/documents.hpp"
+#include "jitproxy/control/query.hpp"
+#include "jitproxy/http/reply.hpp"
+
+namespace jitproxy::control {
+namespace {
+
+using responder = std::function<void(response)>;
+
+response json_response(unsigned status, json::value const& document) {
+    response out;
+    out.status = status;
+    out.body = json::serialize(document) + "\n";
+    return out;
+}
+
+response error_response(error const& e) {
+    response out;
+    out.status = e.code == errc::bad_argument ? 400 : e.code == errc::not_found ? 404 : http::mapping_of(e.code).status;
+    out.content_type = "application/problem+json";
+    out.body = http::problem_json(e);
+    if (e.retry_after > 0) out.fields.emplace_back("Retry-After", std::to_string(e.retry_after));
+    return out;
+}
+
+response method_not_allowed(std::string_view allowed) {
+    response out;
+    out.status = 405;
+    out.content_type = "application/problem+json";
+    out.body = R"({"title":"Method not allowed","status":405})";
+    out.fields.emplace_back("Allow", allowed);
+    return out;
+}
+
+std::optional<seconds> wait_of(parsed_target const& target) {
+    auto const found = target.query.find("wait");
+    if (found == target.query.end()) return api::default_close_wait;
+    unsigned n = 0;
+    auto const& text = found->second;
+    auto const [end, failed] = std::from_chars(text.data(), text.data() + text.size(), n);
+    if (failed != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+    return std::min(seconds{n}, api::longest_close_wait);
+}
+
+// Members that an order may have, each a string; anything else is a mistake that must not pass silently.
+std::optional<error> unknown_member(json::object const& o, std::initializer_list<std::string_view> known) {
+    for (auto const& member : o) {
+        bool found = false;
+        for (auto const name : known) found = found || member.key() == name;
+        if (!found) return make_error(errc::bad_argument, "unknown member \"" + std::string(member.key()) + "\"");
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+struct api::impl : std::enable_shared_from_this<impl> {
+    jit::task_manager& manager;
+    scheduler& clock;
+    event_hub& events;
+    daemon_view view;
+    steady_time started;
+    // Snapshots of sessions opened here: what `env --session` needs again. They hold the proxy secret, no bearer is
+    // read from them.
+    std::map<std::string, jit::snapshot_ptr> opened;
+
+    impl(jit::task_manager& m, scheduler& c, event_hub& e, daemon_view v)
+        : manager(m), clock(c), events(e), view(std::move(v)), started(c.now()) {}
+
+    void route(request& r, responder const& respond);
+    void sessions(request& r, parsed_target const& target, responder const& respond);
+    void requests(request& r, parsed_target const& target, responder const& respond);
+    void open_session(request& r, parsed_target const& target, responder const& respond);
+    void close_session(std::string const& id, seconds wait, responder const& respond);
+    void decide(request& r, std::string const& id, bool approve, responder const& respond);
+    [[nodiscard]] json::object status() const;
+    [[nodiscard]] std::string metrics() const;
+    void forget_closed();
+};
+
+api::api(jit::task_manager& manager, scheduler& clock, event_hub& events, daemon_view view)
+    : impl_(std::make_shared<impl>(manager, clock, events, std::move(view))) {}
+api::~api() = default;
+
+void api::handle(request r, std::function<void(response)> respond) {
+    impl_->route(r, respond);
+    wipe(r.body);
+}
+
+void api::abandon(std::string const& session_id) {
+    impl_->manager.close_session(session_id, [](result<jit::session_info>) {});
+    impl_->forget_closed();
+}
+
+void api::impl::route(request& r, responder const& respond) {
+    auto const target = parse_target(r.target);
+    if (!target) return respond(error_response(make_error(errc::bad_argument, "the target cannot be read")));
+    auto const& path = target->segments;
+    auto const is = [&](std::string_view a, std::string_view b = {}) {
+        return path.size() == (b.empty() ? 1U : 2U) && path[0] == a && (b.empty() || path[1] == b);
+    };
+    if (path.size() >= 2 && path[0] == "v1" && path[1] == "sessions") return sessions(r, *target, respond);
+    if (path.size() >= 2 && path[0] == "v1" && path[1] == "requests") return requests(r, *target, respond);
+    if (is("v1", "reload")) {
+        if (r.method != "POST") return respond(method_not_allowed("POST"));
+        auto const done = view.reload ? view.reload() : result<void>{};
+        if (!done) return respond(error_response(done.error()));
+        return respond(json_response(200, json::object{{"status", "reloaded"}}));
+    }
+    bool const known = is("healthz") || is("readyz") || is("metrics") || is("v1", "status") || is("v1", "events") ||
+                       is("v1", "access");
+    if (!known) return respond(error_response(make_error(errc::not_found, "no such resource")));
+    if (r.method != "GET" && r.method != "HEAD") return respond(method_not_allowed("GET, HEAD"));
+    if (is("healthz")) return respond(json_response(200, json::object{{"status", "alive"}}));
+    if (is("readyz")) {
+        auto const token = manager.agent_token();
+        bool const ready = token.state == "live";
+        return respond(json_response(ready ? 200 : 503, json::object{{"status", ready ? "ready" : "not ready"},
+                                                                     {"agent_token", agent_token_document(token)}}));
+    }
+    if (is("metrics")) {
+        response out;
+        out.content_type = "text/plain; version=0.0.4; charset=utf-8";
+        out.body = metrics();
+        return respond(std::move(out));
+    }
+    if (is("v1", "status")) return respond(json_response(200, status()));
+    if (is("v1", "access")) return respond(json_response(200, view.access(nullptr)));
+    response stream;  // v1/events
+    stream.content_type = "text/event-stream";
+    stream.event_stream = r.method == "GET";
+    respond(std::move(stream));
+}
+
+void api::impl::sessions(request& r, parsed_target const& target, responder const& respond) {
+    auto const& path = target.segments;
+    if (path.size() == 2) {
+        if (r.method == "POST") return open_session(r, target, respond);
+        if (r.method != "GET") return respond(method_not_allowed("GET, POST"));
+        json::array list;
+        auto const all = manager.sessions();
+        for (std::size_t i = all.size() - std::min(all.size(), longest_list); i < all.size(); ++i)
+            list.push_back(session_document(all[i]));
+        return respond(json_response(200, list));
+    }
+    auto const& id = path[2];
+    auto const session = manager.session(id);
+    if (!session) return respond(error_response(make_error(errc::not_found, "no session " + id)));
+    if (path.size() == 4 && path[3] == "access") {
+        if (r.method != "GET") return respond(method_not_allowed("GET"));
+        auto const found = opened.find(id);
+        if (found == opened.end() || session->status != jit::session_status::open)
+            return respond(
+                error_response(make_error(errc::not_found, "session " + id + " has no credentials to give")));
+        auto document = view.access(found->second.get());
+        document["session_id"] = id;
+        return respond(json_response(200, document));
+    }
+    if (path.size() != 3) return respond(error_response(make_error(errc::not_found, "no such resource")));
+    if (r.method == "GET") return respond(json_response(200, session_document(*session)));
+    if (r.method != "DELETE") return respond(method_not_allowed("GET, DELETE"));
+    auto const wait = wait_of(target);
+    if (!wait) return respond(error_response(make_error(errc::bad_argument, "wait must be a number of seconds")));
+    close_session(id, *wait, respond);
+}
+
+void api::impl::open_session(request& r, parsed_target const& target, responder const& respond) {
+    jit::session_order order;
+    if (!r.body.empty()) {
+        auto const parsed = parse_json_object(r.body, errc::bad_argument);
+        if (!parsed) return respond(error_response(parsed.error()));
+        if (auto const wrong = unknown_member(*parsed, {"name", "type", "on_behalf_of", "parent_session_id",
+                                                        "justification", "user_token", "owner_pid"}))
+            return respond(error_response(*wrong));
+        order.task.name = string_member(*parsed, "name").value_or("");
+        order.task.type = string_member(*parsed, "type").value_or("");
+        order.task.on_behalf_of = string_member(*parsed, "on_behalf_of").value_or("");
+        order.parent_session_id = string_member(*parsed, "parent_session_id").value_or("");
+        order.owner_pid = static_cast<long>(int_member(*parsed, "owner_pid").value_or(0));
+        if (auto token = string_member(*parsed, "user_token")) order.user_token = make_secret(std::move(*token));
+    }
+    bool const attached = target.flag("attached");
+    manager.open_session(std::move(order),
+                         [self = shared_from_this(), attached, respond](result<jit::opened_session> session) {
+                             if (!session) return respond(error_response(session.error()));
+                             auto const& info = session->info;
+                             self->forget_closed();
+                             self->opened[info.session_id] = session->snapshot;
+                             json::object document{{"session_id", info.session_id}, {"task_id", info.task_id}};
+                             for (auto& member : self->view.access(session->snapshot.get()))
+                                 document[member.key()] = member.value();
+                             document["expires_at"] = time_value(info.expires_at);
+                             auto out = json_response(201, document);
+                             out.fields.emplace_back("Location", "/v1/sessions/" + percent_encode(info.session_id));
+                             out.opened_session = info.session_id;
+                             if (attached) out.attached_session = info.session_id;
+                             respond(std::move(out));
+                         });
+}
+
+void api::impl::close_session(std::string const& id, seconds wait, responder const& respond) {
+    // The AS may be down for long: whoever waits is answered in time, and the closing goes on.
+    struct waiting {
+        responder respond;
+        scheduler::timer_id timer = 0;
+    };
+    auto const state = std::make_shared<waiting>(waiting{respond});
+    auto const answer = [state](response out) {
+        if (auto const once = std::exchange(state->respond, nullptr)) once(std::move(out));
+    };
+    auto const closing = [self = shared_from_this(), id, answer](std::string const& why) {
+        auto const info = self->manager.session(id);
+        auto document = info ? closed_document(*info) : json::object{{"session_id", id}, {"status", "closing"}};
+        bool const completed = document["status"] == "completed";
+        if (!completed && !why.empty()) document["detail"] = why;
+        answer(json_response(completed ? 200 : 202, document));
+    };
+    if (wait > seconds{0})
+        state->timer = clock.call_after(wait, [closing] { closing("the authorization server has not confirmed yet"); });
+    opened.erase(id);
+    manager.close_session(id, [self = shared_from_this(), state, answer, closing](result<jit::session_info> done) {
+        self->clock.cancel(state->timer);
+        if (!done && done.error().code == errc::not_found) return answer(error_response(done.error()));
+        if (!done) return closing(done.error().detail);
+        bool const completed = done->status == jit::session_status::completed;
+        answer(json_response(completed ? 200 : 202, closed_document(*done)));
+    });
+    if (wait == seconds{0}) closing({});
+}
+
+void api::impl::requests(request& r, parsed_target const& target, responder const& respond) {
+    auto const& path = target.segments;
+    auto const all = manager.requests();
+    if (path.size() == 2) {
+        if (r.method != "GET") return respond(method_not_allowed("GET"));
+        auto const status = target.query.find("status");
+        json::array list;
+        for (auto const& info : all)
+            if (status == target.query.end() || info.status == status->second) list.push_back(request_document(info));
+        if (list.size() > longest_list)
+            list.erase(list.begin(), list.end() - static_cast<std::ptrdiff_t>(longest_list));
+        return respond(json_response(200, list));
+    }
+    auto const& id = path[2];
+    bool const decision = path.size() == 4 && (path[3] == "approve" || path[3] == "deny");
+    if (path.size() != 3 && !decision) return respond(error_response(make_error(errc::not_found, "no such resource")));
+    if (decision) {
+        if (r.method != "POST") return respond(method_not_allowed("POST"));
+        return decide(r, id, path[3] == "approve", respond);
+    }
+    if (r.method != "GET") return respond(method_not_allowed("GET"));
+    for (auto const& info : all)
+        if (info.request_id == id) return respond(json_response(200, request_document(info)));
+    respond(error_response(make_error(errc::not_found, "no request " + id)));
+}
+
+void api::impl::decide(request& r, std::string const& id, bool approve, responder const& respond) {
+    auto const parsed = parse_json_object(r.body, errc::bad_argument);
+    if (!parsed) return respond(error_response(parsed.error()));
+    std::string_view const words = approve ? "notes" : "reason";
+    if (auto const wrong = unknown_member(*parsed, {"user_token", words})) return respond(error_response(*wrong));
+    auto token = string_member(*parsed, "user_token");
+    if (!token || token->empty())
+        return respond(error_response(make_error(errc::bad_argument,
+                                                 "user_token is missing: a human decides, with the "
+                                                 "human's own token")));
+    auto const done = [respond](result<jit::request_info> info) {
+        if (!info) return respond(error_response(info.error()));
+        respond(json_response(200, request_document(*info)));
+    };
+    auto text = string_member(*parsed, words).value_or("");
+    auto user = make_secret(std::move(*token));
+    if (approve)
+        manager.approve(id, std::move(user), std::move(text), done);
+    else
+        manager.deny(id, std::move(user), std::move(text), done);
+}
+
+json::object api::impl::status() const {
+    json::array listeners;
+    for (auto const& l : view.listeners()) listeners.push_back(json::object{{"kind", l.kind}, {"address", l.address}});
+    std::size_t open = 0;
+    for (auto const& s : manager.sessions()) open += s.status == jit::session_status::open ? 1 : 0;
+    std::size_t pending = 0;
+    for (auto const& info : manager.requests()) pending += info.status == "pending" ? 1 : 0;
+    auto const uptime = std::chrono::duration_cast<seconds>(clock.now() - started);
+    return {
+        {"version", view.version},
+        {"pid", static_cast<std::int64_t>(getpid())},
+        {"uptime_seconds", uptime.count()},
+        {"started_at", format_rfc3339(clock.wall_now() - uptime)},
+        {"config_file", view.config_file},
+        {"listeners", listeners},
+        {"session_default", view.session_required ? "required" : "auto"},
+        {"sessions", open},
+        {"pending_requests", pending},
+        {"live_grants", manager.live_grants()},
+        {"agent_token", agent_token_document(manager.agent_token())},
+        {"counters", view.counters()},
+    };
+}
+
+std::string api::impl::metrics() const {
+    std::map<std::string, std::uint64_t> sessions{{"open", 0}, {"closing", 0}};
+    for (auto const& s : manager.sessions()) ++sessions[std::string(jit::to_string(s.status))];
+    std::uint64_t pending = 0;
+    for (auto const& info : manager.requests()) pending += info.status == "pending" ? 1 : 0;
+    std::vector<metric> all{
+        {"jitproxy_build_info", "The version that runs", metric_kind::gauge, 1, {{"version", view.version}}}};
+    for (auto const& [status, n] : sessions)
+        all.push_back({"jitproxy_sessions", "Sessions by status", metric_kind::gauge, n, {{"status", status}}});
+    all.push_back({"jitproxy_pending_requests", "Permission requests that wait", metric_kind::gauge, pending, {}});
+    all.push_back({"jitproxy_live_grants", "Scoped tokens at hand", metric_kind::gauge, manager.live_grants(), {}});
+    all.push_back({"jitproxy_agent_token_live",
+                   "1 while the agent's token is at hand",
+                   metric_kind::gauge,
+                   manager.agent_token().state == "live" ? 1U : 0U,
+                   {}});
+    all.push_back({"jitproxy_event_listeners", "Open event streams", metric_kind::gauge, events.listeners(), {}});
+    for (auto const& [type, n] : events.counts())
+        all.push_back({"jitproxy_events_total", "What happened, by type", metric_kind::counter, n, {{"type", type}}});
+    for (auto& m : view.metrics()) all.push_back(std::move(m));
+    return render_metrics(all);
+}
+
+void api::impl::forget_closed() {
+    std::erase_if(opened, [&](auto const& entry) {
+        auto const info = manager.session(entry.first);
+        return !info || info->status != jit::session_status::open;
+    });
+}
+
+}  // namespace jitproxy::control

@@ -1,0 +1,313 @@
+#include "jitproxy/control/server.hpp"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/basic_stream.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/http/write.hpp>
+#include <cstring>
+#include <list>
+
+#include "jitproxy/base/log.hpp"
+#include "jitproxy/http/reply.hpp"
+
+namespace jitproxy::control {
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace bhttp = boost::beast::http;
+
+namespace {
+
+using any_stream = beast::basic_stream<asio::generic::stream_protocol>;
+using any_acceptor = asio::basic_socket_acceptor<asio::generic::stream_protocol>;
+using message = bhttp::request<bhttp::string_body>;
+constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
+
+response plain_problem(unsigned status, std::string_view title) {
+    response out;
+    out.status = status;
+    out.content_type = "application/problem+json";
+    out.body = json::serialize(json::object{{"title", title}, {"status", status}}) + "\n";
+    return out;
+}
+
+bool answers(std::string const& path) {  // is there somebody behind the socket?
+    int const fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return true;
+    sockaddr_un name{};
+    name.sun_family = AF_UNIX;
+    std::memcpy(name.sun_path, path.c_str(), std::min(path.size(), sizeof name.sun_path - 1));
+    bool const refused =
+        connect(fd, reinterpret_cast<sockaddr const*>(&name), sizeof name) != 0 && errno == ECONNREFUSED;
+    close(fd);
+    return !refused;
+}
+
+}  // namespace
+
+struct server::impl : std::enable_shared_from_this<impl> {
+    asio::io_context& io;
+    api& routes;
+    event_hub& events;
+    server_options options;
+    any_acceptor acceptor;
+    control::address bound;
+    std::list<std::weak_ptr<any_stream>> streams;
+    std::size_t open = 0;
+    bool stopped = false;
+
+    impl(asio::io_context& i, api& a, event_hub& e, server_options o)
+        : io(i), routes(a), events(e), options(std::move(o)), acceptor(i), bound(options.address) {}
+
+    result<void> listen();
+    asio::awaitable<void> accept_loop();
+    asio::awaitable<void> serve(std::shared_ptr<any_stream> stream);
+    asio::awaitable<response> ask(request r);
+    asio::awaitable<bool> send(any_stream& stream, message const& m, response r);
+    asio::awaitable<void> stream_events(std::shared_ptr<any_stream> stream, unsigned version);
+    [[nodiscard]] bool authorised(message const& m) const;
+    void stop();
+};
+
+result<void> server::impl::listen() {
+    boost::system::error_code ec;
+    auto const refuse = [&](std::string const& why) {
+        return make_error(errc::configuration, "control address " + options.address.text() + ": " + why);
+    };
+    if (options.address.is_unix()) {
+        auto const& path = options.address.path;
+        struct stat info {};
+        if (lstat(path.c_str(), &info) == 0) {
+            if (!S_ISSOCK(info.st_mode)) return refuse("is there and is no socket");
+            if (answers(path)) return refuse("in use: a daemon runs already");
+            unlink(path.c_str());
+        }
+        asio::local::stream_protocol::endpoint const endpoint(path);
+        acceptor.open(endpoint.protocol(), ec);
+        // Never open to others, not even between bind and a chmod.
+        auto const mask = umask(0177);
+        if (!ec) acceptor.bind(endpoint, ec);
+        umask(mask);
+    } else {
+        if (!options.token || options.token->empty()) return refuse("needs a control token");
+        asio::ip::tcp::endpoint const endpoint(asio::ip::make_address(options.address.host, ec), options.address.port);
+        if (!ec) acceptor.open(endpoint.protocol(), ec);
+        if (!ec) acceptor.set_option(asio::socket_base::reuse_address(true), ec);
+        if (!ec) acceptor.bind(endpoint, ec);
+    }
+    if (!ec) acceptor.listen(asio::socket_base::max_listen_connections, ec);
+    if (ec) return refuse(ec.message());
+    if (!options.address.is_unix()) {
+        asio::ip::tcp::endpoint local;
+        auto const any = acceptor.local_endpoint(ec);
+        std::memcpy(local.data(), any.data(), std::min(any.size(), local.capacity()));
+        local.resize(any.size());
+        bound.port = local.port();
+    }
+    return {};
+}
+
+asio::awaitable<void> server::impl::accept_loop() {
+    auto const self = shared_from_this();
+    while (!stopped) {
+        auto [ec, socket] = co_await acceptor.async_accept(use_tuple);
+        if (stopped || ec == asio::error::operation_aborted) break;
+        if (ec) {  // out of descriptors, say: do not spin
+            asio::steady_timer pause(io, std::chrono::milliseconds(100));
+            co_await pause.async_wait(use_tuple);
+            continue;
+        }
+        if (open >= options.connections) continue;  // closes it
+        auto stream = std::make_shared<any_stream>(std::move(socket));
+        streams.remove_if([](auto const& s) { return s.expired(); });
+        streams.push_back(stream);
+        ++open;
+        asio::co_spawn(io, serve(std::move(stream)), [self](std::exception_ptr const& e) {
+            --self->open;
+            if (e) log::error("control connection failed", {});
+        });
+    }
+}
+
+bool server::impl::authorised(message const& m) const {
+    if (options.address.is_unix()) return true;  // the file's mode has decided
+    auto const path = m.target().substr(0, m.target().find('?'));
+    if (path == "/healthz" || path == "/readyz") return true;  // probes have no token, and learn nothing
+    static constexpr std::string_view scheme = "bearer ";
+    std::string_view const value(m[bhttp::field::authorization].data(), m[bhttp::field::authorization].size());
+    if (value.size() <= scheme.size() || !beast::iequals(value.substr(0, scheme.size()), scheme)) return false;
+    return constant_time_equal(value.substr(scheme.size()), options.token->reveal());
+}
+
+// The API answers by callback, now or later, on this thread.
+asio::awaitable<response> server::impl::ask(request r) {
+    struct slot {
+        asio::steady_timer answered;
+        std::optional<response> value;
+    };
+    auto const state = std::make_shared<slot>(slot{asio::steady_timer(io, asio::steady_timer::time_point::max()), {}});
+    routes.handle(std::move(r), [state](response answer) {
+        state->value = std::move(answer);
+        state->answered.cancel();
+    });
+    while (!state->value) co_await state->answered.async_wait(use_tuple);
+    co_return std::move(*state->value);
+}
+
+asio::awaitable<bool> server::impl::send(any_stream& stream, message const& m, response r) {
+    bhttp::response<bhttp::string_body> out;
+    out.version(m.version());
+    out.result(r.status);
+    out.reason(http::reason_phrase(r.status));
+    out.set(bhttp::field::content_type, r.content_type);
+    out.set(bhttp::field::cache_control, "no-store");
+    for (auto const& [name, value] : r.fields) out.set(name, value);
+    out.keep_alive(m.keep_alive());
+    out.body() = std::move(r.body);
+    out.prepare_payload();
+    stream.expires_after(options.idle);
+    if (m.method() == bhttp::verb::head) {
+        bhttp::response_serializer<bhttp::string_body> head(out);
+        auto const [ec, n] = co_await bhttp::async_write_header(stream, head, use_tuple);
+        co_return !ec;
+    }
+    auto const [ec, n] = co_await bhttp::async_write(stream, out, use_tuple);
+    wipe(out.body());  // a session's proxy URL
+    co_return !ec;
+}
+
+asio::awaitable<void> server::impl::serve(std::shared_ptr<any_stream> stream) {
+    beast::flat_buffer buffer(options.head_bytes + options.body_bytes);
+    std::vector<std::string> attached;
+    while (!stopped) {
+        bhttp::request_parser<bhttp::string_body> parser;
+        parser.header_limit(static_cast<std::uint32_t>(options.head_bytes));
+        parser.body_limit(options.body_bytes);
+        if (attached.empty())
+            stream->expires_after(options.idle);
+        else
+            stream->expires_never();  // whoever holds a session may be silent for as long as it lives
+        auto const [ec, n] = co_await bhttp::async_read(*stream, buffer, parser, use_tuple);
+        if (ec) {
+            message const m;
+            if (ec == bhttp::error::body_limit)
+                co_await send(*stream, m, plain_problem(413, "Content too large"));
+            else if (ec == bhttp::error::header_limit || ec == bhttp::error::buffer_overflow)
+                co_await send(*stream, m, plain_problem(431, "Head too large"));
+            else if (ec.category() == make_error_code(bhttp::error::bad_method).category() &&
+                     ec != bhttp::error::end_of_stream && ec != bhttp::error::partial_message)
+                co_await send(*stream, m, plain_problem(400, "Malformed request"));
+            break;
+        }
+        auto m = parser.release();
+        if (!authorised(m)) {
+            auto refused = plain_problem(401, "A control token is needed");
+            refused.fields.emplace_back("WWW-Authenticate", "Bearer realm=\"jitproxy control\"");
+            if (!co_await send(*stream, m, std::move(refused)) || !m.keep_alive()) break;
+            continue;
+        }
+        stream->expires_never();
+        request r{std::string(m.method_string()), std::string(m.target()), std::move(m.body())};
+        auto answer = co_await ask(std::move(r));
+        if (answer.event_stream) {
+            co_await stream_events(stream, m.version());
+            break;
+        }
+        auto const opened = answer.opened_session;
+        if (!answer.attached_session.empty()) attached.push_back(answer.attached_session);
+        if (!co_await send(*stream, m, std::move(answer))) {
+            if (!opened.empty() && attached.empty()) routes.abandon(opened);  // nobody knows of it
+            break;
+        }
+        if (!m.keep_alive()) break;
+    }
+    if (!stopped)
+        for (auto const& session : attached) routes.abandon(session);
+    beast::error_code ignored;
+    stream->socket().shutdown(asio::socket_base::shutdown_both, ignored);
+    stream->close();
+}
+
+// Server-sent events until either side ends.
+asio::awaitable<void> server::impl::stream_events(std::shared_ptr<any_stream> stream, unsigned) {
+    auto const timer = std::make_shared<asio::steady_timer>(io);
+    auto const gone = std::make_shared<bool>(false);
+    auto const listener = events.subscribe([timer] { timer->cancel(); });
+    // A listener sends nothing more: what can be read is its end.
+    asio::co_spawn(
+        io,
+        [stream, timer, gone]() -> asio::awaitable<void> {
+            char byte = 0;
+            while (true) {
+                auto const [ec, n] = co_await stream->socket().async_read_some(asio::buffer(&byte, 1), use_tuple);
+                if (ec) break;
+            }
+            *gone = true;
+            timer->cancel();
+        },
+        asio::detached);
+    std::string out =
+        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n"
+        ": jitproxy\n\n";
+    while (!*gone && !stopped) {
+        stream->expires_after(options.idle);
+        auto const [ec, n] = co_await asio::async_write(*stream, asio::buffer(out), use_tuple);
+        if (ec) break;
+        out = listener->next();
+        if (!out.empty()) continue;
+        if (listener->ended()) break;
+        timer->expires_after(options.event_keep_alive);
+        co_await timer->async_wait(use_tuple);
+        out = listener->next();
+        if (out.empty() && !listener->ended()) out = ": alive\n\n";
+        if (out.empty()) break;
+    }
+}
+
+void server::impl::stop() {
+    stopped = true;
+    boost::system::error_code ignored;
+    bool const listening = acceptor.is_open();
+    acceptor.close(ignored);
+    if (listening && options.address.is_unix()) unlink(options.address.path.c_str());
+    for (auto const& weak : streams)
+        if (auto const stream = weak.lock()) stream->close();
+}
+
+server::server(asio::io_context& io, api& a, event_hub& events, server_options options)
+    : impl_(std::make_shared<impl>(io, a, events, std::move(options))) {}
+
+server::~server() {
+    impl_->stop();
+}
+
+result<void> server::start() {
+    if (auto listening = impl_->listen(); !listening) return listening;
+    asio::co_spawn(impl_->io, impl_->accept_loop(), asio::detached);
+    return {};
+}
+
+control::address server::listener() const {
+    return impl_->bound;
+}
+
+void server::stop() {
+    impl_->stop();
+}
+
+}  // namespace jitproxy::control
