@@ -1,0 +1,48 @@
+#include "jitproxy/app/adoption.hpp"
+
+#include "jitproxy/base/log.hpp"
+#include "jitproxy/store/journal.hpp"
+
+namespace jitproxy::app {
+namespace fs = std::filesystem;
+namespace {
+
+// Into the new journal first, out of the old one after: a crash between the two completes a task twice, never not.
+result<std::size_t> move_tasks(jit::journal& from, jit::journal& into) {
+    auto const open = from.left_open();
+    if (!open) return open.error();
+    for (auto const& t : *open) {
+        if (auto done = into.task_opening(t.session_id, t.opened_at); !done) return done.error();
+        if (!t.task_id.empty())
+            if (auto done = into.task_opened(t.session_id, {t.task_id, t.expires_at}); !done) return done.error();
+        if (auto done = from.task_closed(t.session_id); !done) return done.error();
+    }
+    return open->size();
+}
+
+}  // namespace
+
+std::size_t adopt_orphans(fs::path const& runs, jit::journal& into) {
+    std::size_t adopted = 0;
+    std::error_code ec;
+    std::vector<fs::path> directories;
+    for (auto const& entry : fs::directory_iterator(runs, ec))
+        if (entry.is_directory(ec)) directories.push_back(entry.path());
+    for (auto const& directory : directories) {
+        if (!fs::exists(directory / "journal.db", ec)) continue;  // being made just now, or nothing in it
+        auto journal = store::create_journal(directory);
+        if (!journal) continue;  // its owner lives
+        auto const moved = move_tasks(**journal, into);
+        if (!moved) {
+            log::warning("tasks of an ended run cannot be taken over",
+                         {{"directory", directory.string()}, {"why", moved.error().detail}});
+            continue;
+        }
+        adopted += *moved;
+        journal->reset();
+        fs::remove_all(directory, ec);
+    }
+    return adopted;
+}
+
+}  // namespace jitproxy::app

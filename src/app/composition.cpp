@@ -1,0 +1,246 @@
+#include "jitproxy/app/composition.hpp"
+
+#include <boost/asio/ip/tcp.hpp>
+#include <thread>
+
+#include "jitproxy/app/adoption.hpp"
+#include "jitproxy/app/as_meter.hpp"
+#include "jitproxy/app/client_environment.hpp"
+#include "jitproxy/app/config_keys.hpp"
+#include "jitproxy/app/config_load.hpp"
+#include "jitproxy/app/control_token.hpp"
+#include "jitproxy/app/endpoint.hpp"
+#include "jitproxy/app/paths.hpp"
+#include "jitproxy/app/settings.hpp"
+#include "jitproxy/base/log.hpp"
+#include "jitproxy/control/server.hpp"
+#include "jitproxy/lumoauth/client.hpp"
+#include "jitproxy/net/scheduler.hpp"
+#include "jitproxy/proxy/server.hpp"
+#include "jitproxy/store/journal.hpp"
+
+namespace jitproxy::app {
+namespace asio = boost::asio;
+namespace fs = std::filesystem;
+namespace {
+
+template <class T>
+T need(result<T> r) {  // start-up: an error is an exception
+    if (!r) throw failure(r.error());
+    return std::move(*r);
+}
+void need(result<void> const& r) {
+    if (!r) throw failure(r.error());
+}
+
+// Every event is a line in the log, too.
+class event_log final : public jit::event_sink {
+  public:
+    explicit event_log(control::event_hub& hub) : hub_(hub) {}
+    void on_event(jit::event const& e) override {
+        log::info(e.type, {{"session", e.session_id}, {"data", json::serialize(e.data)}});
+        hub_.on_event(e);
+    }
+
+  private:
+    control::event_hub& hub_;
+};
+
+std::vector<control::metric> traffic_metrics(proxy::counters const& n, as_meter::counts const& calls) {
+    using enum control::metric_kind;
+    std::vector<control::metric> out{
+        {"jitproxy_connections_total", "Client connections accepted", counter, n.connections, {}},
+        {"jitproxy_open_connections", "Client connections open now", gauge, n.open_connections, {}},
+        {"jitproxy_requests_total", "Requests read", counter, n.requests, {}},
+        {"jitproxy_tunnels_total", "Blind tunnels opened", counter, n.tunnels, {}},
+        {"jitproxy_escalations_total", "Answers that named a missing permission", counter, n.escalations, {}},
+        {"jitproxy_errors_total", "Answers that the proxy made itself", counter, n.errors, {}},
+        {"jitproxy_upstream_connects_total", "Connections made to origins", counter, n.upstream_connects, {}},
+        {"jitproxy_upstream_reuses_total", "Requests on kept connections to origins", counter, n.upstream_reuses, {}},
+        {"jitproxy_bytes_total", "Body and tunnel bytes", counter, n.bytes_up, {{"direction", "up"}}},
+        {"jitproxy_bytes_total", "Body and tunnel bytes", counter, n.bytes_down, {{"direction", "down"}}},
+    };
+    for (auto const& [key, count] : calls)
+        out.push_back({"jitproxy_as_calls_total",
+                       "Calls to the authorization server",
+                       counter,
+                       count,
+                       {{"call", key.first}, {"outcome", key.second}}});
+    return out;
+}
+
+json::object traffic_counters(proxy::counters const& n) {
+    return {{"connections", n.connections},
+            {"open_connections", n.open_connections},
+            {"requests", n.requests},
+            {"tunnels", n.tunnels},
+            {"escalations", n.escalations},
+            {"errors", n.errors},
+            {"upstream_connects", n.upstream_connects},
+            {"upstream_reuses", n.upstream_reuses},
+            {"bytes_up", n.bytes_up},
+            {"bytes_down", n.bytes_down}};
+}
+
+}  // namespace
+
+struct composition::impl : std::enable_shared_from_this<impl> {
+    asio::io_context& io;
+    config settings;
+    composition_options options;
+    std::unique_ptr<jit::journal> journal;
+    std::shared_ptr<ca::authority const> authority;
+    net::asio_scheduler clock;
+    control::event_hub hub;
+    event_log events{hub};
+    std::unique_ptr<jit::authorization_server> as;
+    std::unique_ptr<as_meter> meter;
+    std::unique_ptr<proxy::server> proxy;
+    std::unique_ptr<jit::task_manager> manager;
+    std::unique_ptr<control::api> api;
+    std::unique_ptr<control::server> control;
+
+    impl(asio::io_context& i, config const& c, composition_options o)
+        : io(i), settings(c), options(std::move(o)), clock(i) {}
+
+    void build(secret_ptr client_secret);
+    [[nodiscard]] result<std::shared_ptr<ca::authority const>> make_authority(config const& c,
+                                                                              policy::rules const& rules) const;
+    [[nodiscard]] fs::path bundle_file() const { return options.state / "ca-bundle.pem"; }
+    [[nodiscard]] fs::path truststore_file() const { return options.state / "truststore.p12"; }
+    [[nodiscard]] control::daemon_view view();
+    [[nodiscard]] json::object access(jit::session_snapshot const* session) const;
+    [[nodiscard]] std::vector<control::listener_info> listeners() const;
+};
+
+result<std::shared_ptr<ca::authority const>> composition::impl::make_authority(config const& c,
+                                                                               policy::rules const& rules) const {
+    auto made = ca::authority::load_or_create(authority_settings(c, rules, options.state), clock.wall_now());
+    if (!made) return made.error();
+    if (auto done = ca::write_bundle(bundle_file(), made->certificate_pem()); !done) return done.error();
+    if (auto done = ca::write_truststore(truststore_file(), *made, truststore_password); !done) return done.error();
+    return std::make_shared<ca::authority const>(std::move(*made));
+}
+
+void composition::impl::build(secret_ptr client_secret) {
+    need(ensure_directory(options.state));
+    journal = need(store::create_journal(options.state));
+    if (!options.orphans.empty())
+        if (auto const n = adopt_orphans(options.orphans, *journal); n > 0)
+            log::info("tasks of ended runs taken over", {{"tasks", n}});
+    auto const rules = need(make_rules(settings));
+    authority = need(make_authority(settings, *rules));
+    as = lumoauth::create_client(io, as_settings(settings, std::move(client_secret)));
+    meter = std::make_unique<as_meter>(*as);
+    proxy = std::make_unique<proxy::server>(io, server_settings(settings), rules, authority);
+    manager = std::make_unique<jit::task_manager>(jit::manager_ports{*meter, *journal, clock, *proxy, events},
+                                                  manager_settings(settings));
+    proxy->attach(*manager);
+    api = std::make_unique<control::api>(*manager, clock, hub, view());
+    control::server_options socket;
+    socket.address = options.control;
+    if (!socket.address.is_unix()) socket.token = need(load_or_make_control_token(options.control_token_file));
+    control = std::make_unique<control::server>(io, *api, hub, std::move(socket));
+}
+
+control::daemon_view composition::impl::view() {
+    // The API lives no longer than this object, which owns it.
+    control::daemon_view out;
+    out.access = [this](jit::session_snapshot const* session) { return access(session); };
+    out.listeners = [this] { return listeners(); };
+    out.metrics = [this] { return traffic_metrics(proxy->counters(), meter->seen()); };
+    out.counters = [this] { return traffic_counters(proxy->counters()); };
+    out.reload = options.reload;
+    out.version = JITPROXY_VERSION;
+    out.config_file = options.config_file;
+    out.session_required = settings.session.default_mode == "required";
+    return out;
+}
+
+json::object composition::impl::access(jit::session_snapshot const* session) const {
+    auto const bound = proxy->listeners();
+    endpoint_text where{"127.0.0.1", 0, false};
+    if (!bound.empty()) {
+        auto const& first = bound.front();
+        where.port = first.port();
+        where.v6 = first.address().is_v6();
+        where.address =
+            first.address().is_unspecified() ? (where.v6 ? "::1" : "127.0.0.1") : first.address().to_string();
+    }
+    std::string credentials;  // ids and secrets are of the URL-safe alphabet
+    if (session && session->proxy_secret)
+        credentials = session->session_id + ":" + std::string(session->proxy_secret->reveal()) + "@";
+    client_access a;
+    a.proxy_url = "http://" + credentials + where.text();
+    a.proxy_host = where.address;
+    a.proxy_port = where.port;
+    a.ca_file = authority->certificate_file().string();
+    a.ca_bundle = bundle_file().string();
+    a.truststore = truststore_file().string();
+    json::object env;
+    for (auto const& [name, value] : client_environment(a)) env[name] = value;
+    return {{"proxy_url", a.proxy_url}, {"ca_file", a.ca_file}, {"ca_bundle", a.ca_bundle}, {"env", std::move(env)}};
+}
+
+std::vector<control::listener_info> composition::impl::listeners() const {
+    std::vector<control::listener_info> out;
+    for (auto const& e : proxy->listeners())
+        out.push_back({"proxy", endpoint_text{e.address().to_string(), e.port(), e.address().is_v6()}.text()});
+    out.push_back({"control", control->listener().text()});
+    return out;
+}
+
+composition::composition(asio::io_context& io, config const& c, secret_ptr client_secret, composition_options options)
+    : impl_(std::make_shared<impl>(io, c, std::move(options))) {
+    impl_->build(std::move(client_secret));
+}
+
+composition::~composition() = default;
+
+result<void> composition::start() {
+    if (auto listening = impl_->control->start(); !listening) return listening;
+    if (auto listening = impl_->proxy->start(); !listening) return listening;
+    impl_->manager->start();
+    return {};
+}
+
+std::vector<control::listener_info> composition::listeners() const {
+    return impl_->listeners();
+}
+
+result<void> composition::replace(config const& c) {
+    auto& now = *impl_;
+    auto const rules = make_rules(c);
+    if (!rules) return rules.error();
+    auto const authority = now.make_authority(c, **rules);
+    if (!authority) return authority.error();
+    now.authority = *authority;
+    now.proxy->replace_rules(*rules, *authority);
+    configure_log(c);
+    for (auto const& name : settings_that_need_a_restart(now.settings, c))
+        log::warning("changed, but takes effect only with the next start", {{"key", name}});
+    now.settings.apis = c.apis;
+    now.settings.egress = c.egress;
+    now.settings.log = c.log;
+    now.settings.ca = c.ca;
+    return {};
+}
+
+void composition::stop(std::function<void(bool)> done) {
+    auto const self = impl_;
+    // Requests in flight have the drain time, completions a call's time and some more; then the journal must do.
+    auto const patience = self->settings.timeouts.drain + self->settings.authorization_server.timeout + seconds{5};
+    auto const once = std::make_shared<std::function<void(bool)>>(std::move(done));
+    auto const finish = [self, once](bool confirmed) {
+        auto const tell = std::exchange(*once, nullptr);
+        if (!tell) return;
+        self->hub.end();
+        self->control->stop();
+        tell(confirmed);
+    };
+    self->clock.call_after(patience, [finish] { finish(false); });
+    self->proxy->stop_accepting();
+    self->proxy->drain([self, finish] { self->manager->shut_down([finish] { finish(true); }); });
+}
+
+}  // namespace jitproxy::app
