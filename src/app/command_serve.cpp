@@ -27,7 +27,8 @@ result<control::address> control_address(common_options const& o, config const& 
 }  // namespace
 
 int serve(common_options const& o) {
-    harden_process();
+    forbid_dumps();
+    raise_limits();
     auto const loaded = load_with(o, true);
     if (report_problems(loaded)) return exit_bad_configuration;
     auto const& c = loaded.value;

@@ -84,8 +84,11 @@ struct life {
 
 }  // namespace
 
-void harden_process() {
+void forbid_dumps() {
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+void raise_limits() {
     rlimit files{};
     if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
         files.rlim_cur = files.rlim_max;

@@ -21,8 +21,9 @@ struct daemon_options {
 // to the journal; `unconfirmed` in place of it where that matters to the caller. Throws failure.
 int run_daemon(config const& c, secret_ptr client_secret, daemon_options options, int unconfirmed = exit_done);
 
-// No core dumps (they would hold tokens), no ptrace by others, as many descriptors as allowed.
-void harden_process();
+// No core dumps (they would hold tokens), no /proc/PID/environ for others of the same user.
+void forbid_dumps();
+void raise_limits();  // as many descriptors as the hard limit allows
 // sd_notify(3), without libsystemd: nothing where $NOTIFY_SOCKET is not set.
 void notify_service_manager(std::string_view state);
 
