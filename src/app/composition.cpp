@@ -214,8 +214,8 @@ result<void> composition::replace(config const& c) {
     if (!rules) return rules.error();
     auto const authority = now.make_authority(c, **rules);
     if (!authority) return authority.error();
+    if (auto replaced = now.proxy->replace_rules(*rules, *authority); !replaced) return replaced;
     now.authority = *authority;
-    now.proxy->replace_rules(*rules, *authority);
     configure_log(c);
     for (auto const& name : settings_that_need_a_restart(now.settings, c))
         log::warning("changed, but takes effect only with the next start", {{"key", name}});

@@ -119,7 +119,7 @@ constexpr config_key keys[] = {
         "\"required\" refuses them.")
         .one_of("auto|required"),
     key("session", "idle_timeout", duration, AT(session.idle_timeout),
-        "A session without requests for so long is closed.")
+        "The shared session is closed when no request came for so long.")
         .at_least(1000)
         .at_most(30 * one_day),
     key("approval", "hold", duration, AT(approval.hold), "How long a request may wait for a human.").at_most(one_day),

@@ -1,0 +1,24 @@
+// How a command finds the running daemon.
+#pragma once
+#include <optional>
+
+#include "jitproxy/app/client_environment.hpp"
+#include "jitproxy/app/commands.hpp"
+#include "jitproxy/control/client.hpp"
+
+namespace jitproxy::app {
+
+inline constexpr milliseconds answer_time{15'000};
+
+// --control, else $JITPROXY_CONTROL, else the configuration's listen.control, else the usual sockets. Errors: not_found
+// where no daemon answers (with what was tried), internal, storage.
+[[nodiscard]] result<control::client> connect_to_daemon(common_options const& o);
+
+// One call, or the reason why it did not succeed printed and nullopt.
+[[nodiscard]] std::optional<json::value> ask_daemon(common_options const& o, std::string_view method,
+                                                    std::string const& target, std::string const& body = {},
+                                                    milliseconds timeout = answer_time);
+[[nodiscard]] std::string text_member(json::object const& o, std::string_view name);  // "" where absent or null
+[[nodiscard]] environment environment_of(json::object const& session);                // its "env"
+
+}  // namespace jitproxy::app

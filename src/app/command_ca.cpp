@@ -1,0 +1,87 @@
+#include <openssl/bio.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
+#include <fstream>
+#include <iostream>
+#include <iterator>
+
+#include "jitproxy/app/client_environment.hpp"
+#include "jitproxy/app/commands.hpp"
+#include "jitproxy/app/paths.hpp"
+#include "jitproxy/app/settings.hpp"
+
+namespace jitproxy::app {
+namespace {
+
+int print_ca(ca::authority const& a, std::filesystem::path const& bundle) {
+    std::cout << "certificate: " << a.certificate_file().string() << "\nbundle: " << bundle.string()
+              << "\nsha256: " << a.fingerprint_sha256() << "\nexpires: " << format_rfc3339(a.not_after())
+              << "\nsigns for:";
+    for (auto const& name : a.permitted_names()) std::cout << " " << name;
+    std::cout << "\n";
+    return exit_done;
+}
+
+struct bio_free {
+    void operator()(BIO* b) const noexcept { BIO_free_all(b); }
+};
+using bio_ptr = std::unique_ptr<BIO, bio_free>;
+
+// What stands in the file, and nothing else: showing a CA must not make or change one.
+int show_ca(std::filesystem::path const& file) {
+    std::ifstream in(file, std::ios::binary);
+    std::string const pem{std::istreambuf_iterator<char>(in), {}};
+    bio_ptr const source(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+    ca::x509_ptr const certificate(PEM_read_bio_X509(source.get(), nullptr, nullptr, nullptr));
+    bio_ptr const text(BIO_new(BIO_s_mem()));
+    if (!certificate || !text) return fail(file.string() + " holds no certificate");
+    auto const flags = X509_FLAG_NO_PUBKEY | X509_FLAG_NO_SIGDUMP | X509_FLAG_NO_HEADER | X509_FLAG_NO_VERSION;
+    X509_print_ex(text.get(), certificate.get(), XN_FLAG_ONELINE, flags);
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+    if (X509_digest(certificate.get(), EVP_sha256(), digest, &size) == 1) {
+        BIO_puts(text.get(), "        SHA-256: ");
+        for (unsigned i = 0; i < size; ++i) BIO_printf(text.get(), "%s%02X", i ? ":" : "", digest[i]);
+        BIO_puts(text.get(), "\n");
+    }
+    char* bytes = nullptr;
+    auto const length = BIO_get_mem_data(text.get(), &bytes);
+    std::cout << file.string() << "\n" << std::string_view(bytes, static_cast<std::size_t>(length)) << pem;
+    return exit_done;
+}
+
+}  // namespace
+
+int manage_ca(common_options const& o, ca_action action, bool want_bundle) {
+    auto const loaded = load_with(o, false);
+    if (report_problems(loaded)) return exit_bad_configuration;
+    auto const state = state_directory(loaded.value, o.variables);
+    if (!state) return fail(state.error());
+    auto const bundle = *state / "ca-bundle.pem";
+    std::error_code ec;
+    bool const exists = std::filesystem::exists(*state / "ca.pem", ec);
+    if (!exists && (action == ca_action::show || action == ca_action::path))
+        return fail("there is no CA yet in " + state->string() + "; make it with `jitproxy ca init`");
+    if (action == ca_action::path) {
+        std::cout << (want_bundle ? bundle : *state / "ca.pem").string() << "\n";
+        return exit_done;
+    }
+    if (action == ca_action::show) return show_ca(*state / "ca.pem");
+    if (auto made = ensure_directory(*state); !made) return fail(made.error());
+    auto const rules = make_rules(loaded.value);
+    if (!rules) return fail(rules.error());
+    auto const options = authority_settings(loaded.value, **rules, *state);
+    auto const now = std::chrono::system_clock::now();
+    auto const a =
+        action == ca_action::rotate ? ca::authority::rotate(options, now) : ca::authority::load_or_create(options, now);
+    if (!a) return fail(a.error());
+    if (auto done = ca::write_bundle(bundle, a->certificate_pem()); !done) return fail(done.error());
+    if (auto done = ca::write_truststore(*state / "truststore.p12", *a, truststore_password); !done)
+        return fail(done.error());
+    if (action == ca_action::rotate)
+        std::cerr << "jitproxy: a new CA; reload a running daemon (SIGHUP), and start agents anew\n";
+    return print_ca(*a, bundle);
+}
+
+}  // namespace jitproxy::app

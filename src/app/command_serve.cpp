@@ -1,0 +1,64 @@
+#include <cstdio>
+
+#include "jitproxy/app/daemon.hpp"
+#include "jitproxy/app/paths.hpp"
+#include "jitproxy/app/settings.hpp"
+#include "jitproxy/base/log.hpp"
+
+namespace jitproxy::app {
+namespace {
+
+// listen.control with the flag or $JITPROXY_CONTROL above it, as an address.
+result<control::address> control_address(common_options const& o, config const& c) {
+    auto text = !o.control.empty() ? o.control : o.variables("JITPROXY_CONTROL").value_or(c.listen.control);
+    if (text == "unix") {
+        auto const runtime = runtime_directory(o.variables);
+        if (auto made = ensure_directory(runtime); !made) return made.error();
+        if (auto safe = check_private_directory(runtime); !safe) return safe.error();
+        text = "unix:" + (runtime / "control.sock").string();
+    }
+    auto parsed = control::parse_address(text);
+    if (!parsed) return make_error(errc::configuration, parsed.error().detail);
+    if (parsed->is_unix())
+        if (auto made = ensure_directory(std::filesystem::path(parsed->path).parent_path()); !made) return made.error();
+    return parsed;
+}
+
+}  // namespace
+
+int serve(common_options const& o) {
+    forbid_dumps();
+    raise_limits();
+    auto const loaded = load_with(o, true);
+    if (report_problems(loaded)) return exit_bad_configuration;
+    auto const& c = loaded.value;
+    configure_log(c);
+    auto secret = load_client_secret(c, o.variables);
+    if (!secret) return fail(secret.error());
+    auto const state = state_directory(c, o.variables);
+    if (!state) return fail(state.error());
+    auto const control = control_address(o, c);
+    if (!control) return fail(control.error());
+
+    daemon_options d;
+    d.parts.state = *state;
+    d.parts.orphans = *state / "runs";
+    d.parts.control = *control;
+    d.parts.control_token_file = c.listen.control_token_file.empty()
+                                     ? *state / "control.token"
+                                     : std::filesystem::path(c.listen.control_token_file);
+    d.parts.config_file = loaded.file;
+    d.reload = [&o] { return load_with(o, true); };
+    d.ready = [&](std::vector<control::listener_info> const& listeners) {
+        for (auto const& l : listeners)
+            std::fprintf(stderr, "jitproxy: %s listening on %s\n", l.kind.c_str(), l.address.c_str());
+        for (auto const& warning : loaded.warnings) log::warning(warning);
+    };
+    try {
+        return run_daemon(c, std::move(*secret), std::move(d));
+    } catch (failure const& e) {
+        return fail(e.what(), e.code == errc::configuration ? exit_bad_configuration : exit_failed);
+    }
+}
+
+}  // namespace jitproxy::app

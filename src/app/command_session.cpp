@@ -1,0 +1,102 @@
+#include <cstdio>
+#include <iostream>
+
+#include "jitproxy/app/client_environment.hpp"
+#include "jitproxy/app/daemon_client.hpp"
+#include "jitproxy/app/table.hpp"
+#include "jitproxy/base/encoding.hpp"
+
+namespace jitproxy::app {
+namespace {
+
+std::string target_of(std::string const& id) {
+    return "/v1/sessions/" + percent_encode(id);
+}
+
+int print_json(json::value const& v) {
+    std::cout << json::serialize(v) << "\n";
+    return exit_done;
+}
+
+}  // namespace
+
+int session_open(common_options const& o, session_options const& s) {
+    json::object order;
+    auto const put = [&](std::string_view name, std::string const& value) {
+        if (!value.empty()) order[name] = value;
+    };
+    put("name", s.name);
+    put("type", s.type);
+    put("on_behalf_of", s.on_behalf_of);
+    put("justification", s.justification);
+    put("parent_session_id", s.parent);
+    if (!s.user_token_file.empty() || (!s.on_behalf_of.empty() && o.variables("LUMOAUTH_USER_TOKEN"))) {
+        auto const token = read_user_token(s.user_token_file, o.variables);
+        if (!token) return fail(token.error());
+        order["user_token"] = (*token)->reveal();
+    }
+    auto const format = parse_shell_format(s.format);
+    if (!format) return fail("--format must be sh, fish, dotenv or json", exit_usage);
+    auto const opened = ask_daemon(o, "POST", "/v1/sessions", json::serialize(order), milliseconds{60'000});
+    if (!opened) return exit_failed;
+    if (s.as_json) return print_json(*opened);
+    auto const& session = opened->get_object();
+    if (s.as_export) {
+        auto const lines = format_environment(
+            merge_environment(environment_of(session), o.variables, java_found(o.variables)), *format);
+        if (!lines) return fail(lines.error());
+        std::cout << *lines;
+        // For `session close "$JITPROXY_SESSION"`.
+        if (*format != shell_format::json) {
+            auto const id = format_environment({{"JITPROXY_SESSION", text_member(session, "session_id")}}, *format);
+            if (id) std::cout << *id;
+        }
+        return exit_done;
+    }
+    std::cout << text_member(session, "proxy_url") << "\n" << text_member(session, "session_id") << "\n";
+    return exit_done;
+}
+
+int session_list(common_options const& o, session_options const& s) {
+    auto const list = ask_daemon(o, "GET", "/v1/sessions");
+    if (!list) return exit_failed;
+    if (s.as_json) return print_json(*list);
+    text_table table({"SESSION", "STATUS", "NAME", "OPENED", "GRANTS", "PENDING"});
+    for (auto const& item : list->as_array()) {
+        auto const& session = item.as_object();
+        auto const name = text_member(session, "name");
+        auto const automatic = session.if_contains("automatic");
+        table.add({text_member(session, "session_id"), text_member(session, "status"),
+                   automatic && *automatic == true ? name + " (automatic)" : name, text_member(session, "opened_at"),
+                   std::to_string(int_member(session, "live_grants").value_or(0)),
+                   std::to_string(int_member(session, "pending_requests").value_or(0))});
+    }
+    std::cout << table.text();
+    return exit_done;
+}
+
+int session_show(common_options const& o, session_options const& s) {
+    auto const found = ask_daemon(o, "GET", target_of(s.id));
+    if (!found) return exit_failed;
+    if (s.as_json) return print_json(*found);
+    std::cout << describe(found->as_object());
+    return exit_done;
+}
+
+int session_close(common_options const& o, session_options const& s) {
+    auto const target = target_of(s.id) + (s.no_wait ? "?wait=0" : "?wait=30");
+    auto const closed = ask_daemon(o, "DELETE", target, {}, milliseconds{45'000});
+    if (!closed) return exit_failed;
+    auto const& session = closed->as_object();
+    bool const completed = text_member(session, "status") == "completed";
+    if (s.as_json)
+        print_json(*closed);
+    else if (completed)
+        std::cout << "session " << s.id << " is closed\n";
+    else
+        std::cout << "session " << s.id << " is closing; jitproxy goes on until it is confirmed"
+                  << (text_member(session, "detail").empty() ? "" : ": " + text_member(session, "detail")) << "\n";
+    return completed || s.no_wait ? exit_done : exit_failed;
+}
+
+}  // namespace jitproxy::app

@@ -1,0 +1,36 @@
+#include <iostream>
+
+#include "jitproxy/app/daemon_client.hpp"
+#include "jitproxy/app/table.hpp"
+
+namespace jitproxy::app {
+
+int status(common_options const& o, bool as_json) {
+    auto const answer = ask_daemon(o, "GET", "/v1/status");
+    if (!answer || !answer->is_object()) return exit_failed;
+    if (as_json) {
+        std::cout << json::serialize(*answer) << "\n";
+        return exit_done;
+    }
+    auto const& s = answer->get_object();
+    std::cout << "jitproxy " << text_member(s, "version") << ", process " << int_member(s, "pid").value_or(0) << ", up "
+              << format_duration(seconds{int_member(s, "uptime_seconds").value_or(0)}) << "\n";
+    if (auto const* list = s.if_contains("listeners"); list && list->is_array())
+        for (auto const& item : list->get_array())
+            std::cout << "listening: " << text_member(item.as_object(), "kind") << " at "
+                      << text_member(item.as_object(), "address") << "\n";
+    for (auto const* name : {"sessions", "pending_requests", "live_grants"})
+        std::cout << name << ": " << int_member(s, name).value_or(0) << "\n";
+    if (auto const* token = s.if_contains("agent_token"); token && token->is_object()) {
+        auto const& t = token->get_object();
+        auto const error = text_member(t, "last_error");
+        auto const until = text_member(t, "expires_at");
+        std::cout << "agent_token: " << text_member(t, "state") << (until.empty() ? "" : " until " + until)
+                  << (error.empty() ? "" : " (" + for_terminal(error) + ")") << "\n";
+    }
+    if (auto const* counters = s.if_contains("counters"); counters && counters->is_object())
+        std::cout << describe(counters->get_object());
+    return exit_done;
+}
+
+}  // namespace jitproxy::app

@@ -1,0 +1,98 @@
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "catch.hpp"
+#include "config_fixture.hpp"
+#include "jitproxy/app/config_keys.hpp"
+#include "jitproxy/app/config_value.hpp"
+
+using namespace jitproxy;
+using namespace jitproxy::app;
+using namespace jitproxy::app::testing;
+
+namespace {
+
+std::string read(std::string const& path) {
+    std::ifstream in(path);
+    std::ostringstream text;
+    text << in.rdbuf();
+    return text.str();
+}
+
+std::string const root = std::filesystem::path(__FILE__).parent_path().parent_path().parent_path().parent_path();
+
+// With JITPROXY_UPDATE_FILES=1 the file is written anew instead of compared.
+std::string file_made_of(std::string const& path, std::string const& text) {
+    if (std::getenv("JITPROXY_UPDATE_FILES")) std::ofstream(path) << text;
+    return read(path);
+}
+
+}  // namespace
+
+TEST_CASE("the effective configuration reads back as itself") {
+    auto const first =
+        load({.text = "[[api]]\nhosts = [\"a.example\"]\ntypes = [\"x\", \"y \\\"z\\\"\"]\n[limits]\n"
+                      "replay_memory = 1000\nhead_bytes = \"32KiB\"\n[egress]\nconnect_ports = [\"any\"]\n"});
+    REQUIRE(first.ok());
+    auto const text = render_config(first.value);
+    auto const second = load({.text = text});
+    for (auto const& p : second.problems) FAIL_CHECK(p.text());
+    CHECK(render_config(second.value) == text);
+    CHECK(text.find("hush-hush") == std::string::npos);
+    CHECK(text.find("head_bytes = \"32KiB\"") != std::string::npos);
+    CHECK(text.find("replay_memory = 1000\n") != std::string::npos);
+}
+
+TEST_CASE("config/jitproxy.toml has every key with its default") {
+    auto const text = file_made_of(root + "/config/jitproxy.toml", render_example());
+    CHECK(text == render_example());
+    auto const loaded = load({.text = text});
+    for (auto const& p : loaded.problems) FAIL_CHECK(p.text());
+    auto expected = load({.text = "[[api]]\nhosts = [\"api.example.com\"]\n"});
+    CHECK(render_config(loaded.value) == render_config(expected.value));
+    for (auto const& key : config_keys()) {
+        INFO(key.table << "." << key.name);
+        CHECK(text.find("\n" + std::string(key.name) + " = ") != std::string::npos ||
+              text.find("\n# " + std::string(key.name) + " = ") != std::string::npos);
+    }
+}
+
+TEST_CASE("config/minimal.toml is good") {
+    auto const loaded = load({.text = read(root + "/config/minimal.toml"),
+                              .vars = {{"AGENT_CLIENT_SECRET", "x"}, {"HOME", "/nonexistent"}}});
+    for (auto const& p : loaded.problems) FAIL_CHECK(p.text());
+    CHECK(loaded.value.apis.size() == 1);
+}
+
+TEST_CASE("docs/configuration.md holds the reference") {
+    // What stands before the reference is written by hand.
+    auto const file = root + "/docs/configuration.md";
+    auto const intro = read(file).substr(0, read(file).find("## [listen]"));
+    CHECK(file_made_of(file, intro + render_reference()) == intro + render_reference());
+}
+
+TEST_CASE("sizes") {
+    CHECK(parse_size("1024") == 1024);
+    CHECK(parse_size("64KiB") == 65536);
+    CHECK(parse_size("1GiB") == 1ULL << 30);
+    CHECK(parse_size("7B") == 7);
+    for (auto const* wrong :
+         {"", "KiB", "1KB", "1.5MiB", "-1", "1 MiB", "99999999999999999999", "18446744073709551615GiB"})
+        CHECK_FALSE(parse_size(wrong));
+    CHECK(format_size(65536) == "64KiB");
+    CHECK(format_size(1000) == "1000");
+    CHECK(format_size(0) == "0");
+}
+
+TEST_CASE("strings are quoted as TOML wants it") {
+    CHECK(toml_string("a\"b\\c\n") == "\"a\\\"b\\\\c\\u000A\"");
+}
+
+TEST_CASE("the nearest name") {
+    std::string_view const names[] = {"level", "format", "client_secret_file"};
+    CHECK(nearest_name("levle", names) == "level");
+    CHECK(nearest_name("client_secret_flie", names) == "client_secret_file");
+    CHECK(nearest_name("xyzzy", names).empty());
+}

@@ -1,0 +1,145 @@
+#include "jitproxy/app/paths.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "catch.hpp"
+#include "config_fixture.hpp"
+#include "jitproxy/app/control_token.hpp"
+
+using namespace jitproxy;
+using namespace jitproxy::app;
+using namespace jitproxy::app::testing;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct scratch {
+    fs::path path;
+    scratch() {
+        char name[] = "/tmp/jitproxy-paths-XXXXXX";
+        REQUIRE(mkdtemp(name));
+        path = name;
+    }
+    ~scratch() { fs::remove_all(path); }
+};
+
+unsigned mode_of(fs::path const& p) {
+    struct stat info {};
+    REQUIRE(stat(p.c_str(), &info) == 0);
+    return info.st_mode & 07777;
+}
+
+}  // namespace
+
+TEST_CASE("state directory: configuration, service manager, XDG, home") {
+    config c;
+    variables v{{"HOME", "/home/a"}};
+    CHECK(*state_directory(c, lookup(v)) == "/home/a/.local/state/jitproxy");
+    v["XDG_STATE_HOME"] = "relative";  // to be ignored
+    CHECK(*state_directory(c, lookup(v)) == "/home/a/.local/state/jitproxy");
+    v["XDG_STATE_HOME"] = "/xdg";
+    CHECK(*state_directory(c, lookup(v)) == "/xdg/jitproxy");
+    v["STATE_DIRECTORY"] = "/var/lib/jitproxy:/var/lib/other";
+    CHECK(*state_directory(c, lookup(v)) == "/var/lib/jitproxy");
+    c.state.directory = "/mine";
+    CHECK(*state_directory(c, lookup(v)) == "/mine");
+}
+
+TEST_CASE("runtime directory: service manager, XDG, /tmp") {
+    variables v;
+    CHECK(runtime_directory(lookup(v)) == "/tmp/jitproxy-" + std::to_string(getuid()));
+    v["XDG_RUNTIME_DIR"] = "/run/user/7";
+    CHECK(runtime_directory(lookup(v)) == "/run/user/7/jitproxy");
+    v["RUNTIME_DIRECTORY"] = "/run/jitproxy";
+    CHECK(runtime_directory(lookup(v)) == "/run/jitproxy");
+}
+
+TEST_CASE("configuration file: the user's before the machine's") {
+    scratch const dir;
+    variables v{{"HOME", dir.path.string()}};
+    auto const none = find_config_file(lookup(v));
+    CHECK((none.empty() || none == "/etc/jitproxy/jitproxy.toml"));
+    fs::create_directories(dir.path / ".config/jitproxy");
+    std::ofstream(dir.path / ".config/jitproxy/jitproxy.toml") << "\n";
+    CHECK(find_config_file(lookup(v)) == dir.path / ".config/jitproxy/jitproxy.toml");
+    v["XDG_CONFIG_HOME"] = (dir.path / "other").string();
+    CHECK(find_config_file(lookup(v)) != dir.path / ".config/jitproxy/jitproxy.toml");
+}
+
+TEST_CASE("directories are made for their owner alone") {
+    scratch const dir;
+    REQUIRE(ensure_directory(dir.path / "a/b"));
+    CHECK(mode_of(dir.path / "a") == 0700);
+    CHECK(mode_of(dir.path / "a/b") == 0700);
+    CHECK(ensure_directory(dir.path / "a/b"));
+    std::ofstream(dir.path / "file") << "x";
+    auto const refused = ensure_directory(dir.path / "file/below");
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == errc::storage);
+}
+
+TEST_CASE("a directory that others could have laid as a trap is refused") {
+    scratch const dir;
+    CHECK(check_private_directory(dir.path));
+    fs::create_directory_symlink(dir.path, dir.path / "link");
+    CHECK_FALSE(check_private_directory(dir.path / "link"));
+    fs::create_directory(dir.path / "open");
+    chmod((dir.path / "open").c_str(), 0777);
+    CHECK_FALSE(check_private_directory(dir.path / "open"));
+    CHECK_FALSE(check_private_directory(dir.path / "missing"));
+    std::ofstream(dir.path / "file") << "x";
+    CHECK_FALSE(check_private_directory(dir.path / "file"));
+}
+
+TEST_CASE("control addresses: the variable alone, or the usual places in order") {
+    scratch const dir;
+    variables v{{"XDG_RUNTIME_DIR", dir.path.string()}, {"JITPROXY_CONTROL", "127.0.0.1:9"}};
+    CHECK(control_addresses(lookup(v)) == std::vector<std::string>{"127.0.0.1:9"});
+    v.erase("JITPROXY_CONTROL");
+    auto const base = "unix:" + dir.path.string() + "/jitproxy/";
+    CHECK(control_addresses(lookup(v)) ==
+          std::vector<std::string>{base + "control.sock", "unix:/run/jitproxy/control.sock"});
+    fs::create_directory(dir.path / "jitproxy");
+    std::ofstream(dir.path / "jitproxy/run-1.sock") << "";
+    CHECK(control_addresses(lookup(v)).back() == base + "run-1.sock");
+    std::ofstream(dir.path / "jitproxy/run-2.sock") << "";  // which of them is meant, nobody knows
+    CHECK(control_addresses(lookup(v)).size() == 2);
+}
+
+TEST_CASE("secret files: one line end is cut, nothing else") {
+    scratch const dir;
+    auto const file = (dir.path / "secret").string();
+    struct row {
+        std::string content;
+        std::string secret;
+    };
+    row const rows[] = {{"s3", "s3"}, {"s3\n", "s3"}, {"s3\r\n", "s3"}, {" s3 \n\n", " s3 \n"}};
+    for (auto const& [content, expected] : rows) {
+        std::ofstream(file, std::ios::binary | std::ios::trunc) << content;
+        auto const got = read_secret_file(file);
+        REQUIRE(got);
+        CHECK((*got)->reveal() == expected);
+    }
+    std::ofstream(file, std::ios::trunc) << "\n";
+    CHECK_FALSE(read_secret_file(file));
+    std::ofstream(file, std::ios::trunc) << std::string(20'000, 'x');
+    auto const too_long = read_secret_file(file);
+    REQUIRE_FALSE(too_long);
+    CHECK(too_long.error().detail.find("xxx") == std::string::npos);
+    CHECK_FALSE(read_secret_file((dir.path / "missing").string()));
+}
+
+TEST_CASE("the control token is made once, for its owner alone") {
+    scratch const dir;
+    auto const file = dir.path / "state/control.token";
+    auto const first = load_or_make_control_token(file);
+    REQUIRE(first);
+    CHECK((*first)->reveal().size() >= 43);  // 256 bits
+    CHECK(mode_of(file) == 0600);
+    auto const second = load_or_make_control_token(file);
+    REQUIRE(second);
+    CHECK((*second)->reveal() == (*first)->reveal());
+}
