@@ -5,14 +5,14 @@ import re
 import subprocess
 import sys
 
-MAX_LINES = 300
+MAX_LINES = 300  # but for unit tests: a table may be as long as what it covers
 CODE = {".cpp", ".hpp", ".py", ".js", ".mjs", ".java", ".go"}
 HERE = "tests/check_files"  # names what it looks for, so it is not looked at
 
 # (what is wrong, where it is looked for, pattern)
 RULES = [
     ("left open", re.compile(r"^(src|include|tests|scripts|\.ci)/"),
-     re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|not implemented|unimplemented", re.IGNORECASE)),
+     re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|(?i:not implemented|unimplemented)")),
     ("waits by the clock", re.compile(r"^tests/"),
      re.compile(r"\bsleep_for\b|\bsleep_until\b|\busleep\(|(?<![\w.])sleep\(|time\.sleep\(|Thread\.sleep\(")),
     ("looks like a secret", re.compile(r""),
@@ -80,7 +80,7 @@ def check(root):
             continue
         lines = text.split("\n")
         suffix = pathlib.PurePath(name).suffix
-        if suffix in CODE and len(lines) - 1 > MAX_LINES:
+        if suffix in CODE and not name.startswith("tests/unit/") and len(lines) - 1 > MAX_LINES:
             problems.append(f"{name}: {len(lines) - 1} lines, more than {MAX_LINES}: is there a second idea inside?")
         if text and not text.endswith("\n"):
             problems.append(f"{name}: no newline at the end")
