@@ -89,5 +89,5 @@ def test_tasks_are_completed_when_the_server_is_back(proxy, emulator):
     emulator.fault("complete", "status", status=503, times=2)
     status, closed = proxy.close_session(session)
     assert status in (200, 202), closed
-    emulator.wait_until(lambda state: state["open_tasks"] == [])
+    emulator.wait_for(lambda state: state["open_tasks"] == [], "all tasks to be complete")
     assert [t for t in emulator.state()["live_tokens"] if t["kind"] == "jit"] == []

@@ -66,9 +66,12 @@ def basic(session):
 
 
 class Origin:
-    """Accepts connections and answers each request head with `answer(head)`; keeps every head."""
+    """Accepts connections and answers each request head with `answer(head)` (None: closes); keeps every head.
 
-    def __init__(self, answer=None, address="127.0.0.1"):
+    `answers`: how many a connection gets before it is closed; 0: as many as it wants."""
+
+    def __init__(self, answer=None, address="127.0.0.1", answers=0):
+        self.answers = answers
         self.answer = answer or (lambda head: b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
         self.heads = []
         self.listener = socket.create_server((address, 0))
@@ -95,7 +98,9 @@ class Origin:
     def _serve(self, connection):
         with connection:
             kept = b""
-            while True:
+            left = self.answers or -1
+            while left:
+                left -= 1
                 while b"\r\n\r\n" not in kept:
                     try:
                         more = connection.recv(65536)

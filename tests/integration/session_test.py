@@ -162,7 +162,7 @@ def test_a_crash_leaves_nothing_open(proxy, emulator):
     proxy.stop(signal.SIGKILL)
     assert len(emulator.state()["open_tasks"]) == 1
     proxy.start()
-    emulator.wait_until(lambda state: state["open_tasks"] == [])
+    emulator.wait_for(lambda state: state["open_tasks"] == [], "all tasks to be complete")
     assert [t for t in emulator.state()["live_tokens"] if t["kind"] == "jit"] == []
 
 
@@ -196,5 +196,5 @@ def test_idle_session_is_closed(make_proxy, emulator):
     proxy = make_proxy(config={"session": {"idle_timeout": "1s"}})
     begin = time.monotonic()
     assert agents.curl(proxy.agent(), emulator.api_url + DOCUMENT).status == 200
-    emulator.wait_until(lambda state: state["open_tasks"] == [])
+    emulator.wait_for(lambda state: state["open_tasks"] == [], "all tasks to be complete")
     assert time.monotonic() - begin < 25
