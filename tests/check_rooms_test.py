@@ -42,9 +42,10 @@ def run(tmp_path, files, cmake=CMAKE):
     ("src/main/jitproxy.cpp", '#include "jitproxy/app/a.hpp"\n'),
     ("src/http/a.cpp", '// #include "jitproxy/net/a.hpp"\n/*\n#include "jitproxy/net/a.hpp"\n*/\n'),
     ("tests/unit/http/a_test.cpp", '#include "catch.hpp"\n#include "jitproxy/http/a.hpp"\n'),
+    ("tests/unit/http/a_test.cpp", '#include "../../../src/http/private.hpp"\n'),  # its own room's inside
 ])
 def test_accepts(tmp_path, name, text):
-    done = run(tmp_path, {name: text})
+    done = run(tmp_path, {name: text, "src/http/private.hpp": "#pragma once\n"})
     assert done.returncode == 0, done.stderr
 
 
@@ -57,6 +58,7 @@ def test_accepts(tmp_path, name, text):
     ("src/http/a.cpp", "#include <boost/asio/ip/tcp.hpp>\n", "room http has no sockets"),
     ("src/http/a.cpp", '#include "jitproxy/http/missing.hpp"\n', "no such header"),
     ("src/http/a.cpp", '#include "../main/x.hpp"\n', "by way of its neighbours"),
+    ("tests/unit/net/a_test.cpp", '#include "../../../src/main/x.hpp"\n', "by way of its neighbours"),
     ("src/main/jitproxy.cpp", '#include "jitproxy/net/a.hpp"\n', "room main may not use net"),
     ("src/kitchen/a.cpp", "#include <vector>\n", "belongs to no room"),
 ])

@@ -198,7 +198,9 @@ TEST_CASE("what cannot be a state directory is refused with its name") {
 
 TEST_CASE("a directory that may not be written is refused, with how to mend it") {
     test::directory d;
-    SECTION("with a journal of somebody else's") { REQUIRE(create_journal(d.path()).has_value()); }
+    SECTION("with a journal of somebody else's") {
+        REQUIRE(create_journal(d.path()).has_value());
+    }
     SECTION("empty") {}
     REQUIRE(::chmod(d.path().c_str(), 0555) == 0);
     int out[2];
