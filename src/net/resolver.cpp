@@ -1,6 +1,8 @@
 #include "jitproxy/net/resolver.hpp"
 
+#include <sys/stat.h>
 #include <algorithm>
+
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
@@ -8,6 +10,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "jitproxy/base/log.hpp"
 #include "resolver_cache.hpp"
 #include "resolver_channel.hpp"
 
@@ -40,6 +43,26 @@ error failure_of(std::string const& host, int status) {
     }
 }
 
+constexpr seconds time_between_looks{5};
+
+class watched_file {
+  public:
+    explicit watched_file(std::string path) : path_(std::move(path)) { changed(); }
+    // Since the last call. A file that is gone counts as unchanged: it is being replaced.
+    bool changed() {
+        struct stat now {};
+        if (::stat(path_.c_str(), &now) != 0) return false;
+        bool const same = now.st_ino == seen_.st_ino && now.st_size == seen_.st_size &&
+                          now.st_mtim.tv_sec == seen_.st_mtim.tv_sec && now.st_mtim.tv_nsec == seen_.st_mtim.tv_nsec;
+        seen_ = now;
+        return !same;
+    }
+
+  private:
+    std::string path_;
+    struct stat seen_ {};
+};
+
 }  // namespace
 
 struct resolver::impl : std::enable_shared_from_this<impl> {
@@ -47,7 +70,9 @@ struct resolver::impl : std::enable_shared_from_this<impl> {
         : io(context),
           options(std::move(o)),
           cache(options.cache_entries),
-          channel(context, options.timeout, options.servers),
+          channel(std::make_unique<resolver_channel>(context, options)),
+          configuration(options.configuration.empty() ? "/etc/resolv.conf" : options.configuration),
+          next_look(cache_now() + time_between_looks),
           timer(context) {}
 
     // Those who wait for one name.
@@ -70,7 +95,21 @@ struct resolver::impl : std::enable_shared_from_this<impl> {
         });
     }
 
+    // A machine that changes networks gets other name servers: c-ares reads them only when a channel is made.
+    void follow_configuration() {
+        std::erase_if(retired, [](auto const& c) { return c->idle(); });
+        if (!options.servers.empty() || cache_now() < next_look) return;
+        next_look = cache_now() + time_between_looks;
+        if (!configuration.changed()) return;
+        try {
+            retired.push_back(std::exchange(channel, std::make_unique<resolver_channel>(io, options)));
+        } catch (failure const& e) {
+            log::warning("the name servers' new configuration cannot be used, the old one stays", {{"why", e.what()}});
+        }
+    }
+
     void start(std::string const& host, callback first) {
+        follow_configuration();
         auto& l = under_way[host];
         l.number = ++last_number;
         l.waiting.push_back(std::move(first));
@@ -79,14 +118,14 @@ struct resolver::impl : std::enable_shared_from_this<impl> {
         deadlines.push_back({now + options.timeout, host, l.number});
         if (deadlines.size() == 1) arm_timer();
         // May be answered within this call, from the hosts file.
-        channel.lookup(host, AF_UNSPEC,
-                       [this, host, number = l.number](lookup_answer a) { finish(host, number, std::move(a)); });
+        channel->lookup(host, AF_UNSPEC,
+                        [this, host, number = l.number](lookup_answer a) { finish(host, number, std::move(a)); });
     }
 
     // There are name servers that never answer for a type of record that they don't know. Once a lookup takes long,
     // IPv4 is asked for alone, so that such a server costs a part of the time and not all of it.
     void rescue(std::string const& host, std::uint64_t number) {
-        channel.lookup(host, AF_INET, [this, host, number](lookup_answer a) {
+        channel->lookup(host, AF_INET, [this, host, number](lookup_answer a) {
             if (a.status != ARES_SUCCESS || !waits_for({{}, host, number})) return;
             a.ttl = std::min(a.ttl, options.negative_ttl);  // half an answer
             finish(host, number, std::move(a));
@@ -151,7 +190,10 @@ struct resolver::impl : std::enable_shared_from_this<impl> {
     asio::io_context& io;
     resolver_options options;
     resolver_cache cache;
-    resolver_channel channel;
+    std::unique_ptr<resolver_channel> channel;
+    std::vector<std::unique_ptr<resolver_channel>> retired;  // with lookups under way
+    watched_file configuration;
+    steady_time next_look;
     asio::steady_timer timer;
     std::unordered_map<std::string, lookup> under_way;
     std::deque<deadline> rescues;    // when IPv4 is asked for alone

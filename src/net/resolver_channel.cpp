@@ -65,28 +65,32 @@ struct resolver_channel::pending_lookup {
     lookup_callback callback;
 };
 
-resolver_channel::resolver_channel(asio::io_context& io, milliseconds timeout, std::string const& servers)
-    : io_(io), timer_(io) {
+resolver_channel::resolver_channel(asio::io_context& io, resolver_options const& wanted) : io_(io), timer_(io) {
     init_library();
     ares_options options{};
     // No search list: policy judged the name as it stands, so the name as it stands is what is looked up.
     options.flags = ARES_FLAG_NOSEARCH;
     // The second try waits twice as long as the first: c-ares is done shortly before the whole time is over, so that
     // what one family answered is not lost where the other one stays silent.
-    options.timeout = static_cast<int>(std::max<milliseconds::rep>(timeout.count() * 3 / 10, 1));
+    options.timeout = static_cast<int>(std::max<milliseconds::rep>(wanted.timeout.count() * 3 / 10, 1));
     options.tries = tries;
     options.sock_state_cb = &resolver_channel::on_socket_state;
     options.sock_state_cb_data = this;
     std::array<char, 3> lookups{"fb"};  // the hosts file, then name servers
     options.lookups = lookups.data();
-    int const mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB | ARES_OPT_LOOKUPS;
+    int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB | ARES_OPT_LOOKUPS;
+    std::string configuration = wanted.configuration;
+    if (!configuration.empty()) {
+        options.resolvconf_path = configuration.data();
+        mask |= ARES_OPT_RESOLVCONF;
+    }
     if (int const status = ::ares_init_options(&channel_, &options, mask); status != ARES_SUCCESS)
         throw failure(make_error(errc::internal, std::string("the resolver: ") + ::ares_strerror(status)));
-    if (servers.empty()) return;
-    if (int const status = ::ares_set_servers_ports_csv(channel_, servers.c_str()); status != ARES_SUCCESS) {
+    if (wanted.servers.empty()) return;
+    if (int const status = ::ares_set_servers_ports_csv(channel_, wanted.servers.c_str()); status != ARES_SUCCESS) {
         ::ares_destroy(channel_);
         throw failure(make_error(errc::configuration,
-                                 "name servers \"" + servers + "\" cannot be used: " + ::ares_strerror(status)));
+                                 "name servers \"" + wanted.servers + "\" cannot be used: " + ::ares_strerror(status)));
     }
 }
 
@@ -97,6 +101,7 @@ resolver_channel::~resolver_channel() {
 }
 
 void resolver_channel::lookup(std::string const& host, int family, lookup_callback callback) {
+    ++pending_;
     ares_addrinfo_hints hints{};
     hints.ai_family = family;
     hints.ai_socktype = SOCK_STREAM;  // each address once
@@ -108,6 +113,7 @@ void resolver_channel::lookup(std::string const& host, int family, lookup_callba
 void resolver_channel::on_addrinfo(void* pending, int status, int, ares_addrinfo* info) {
     std::unique_ptr<ares_addrinfo, addrinfo_free> const owned(info);
     std::unique_ptr<pending_lookup> const p(static_cast<pending_lookup*>(pending));
+    --p->channel->pending_;
     if (!p->channel->closing_) p->callback(read_answer(status, info));
 }
 

@@ -26,11 +26,13 @@ class resolver_channel {
   public:
     using lookup_callback = std::function<void(lookup_answer)>;
 
-    // Throws failure where c-ares can't be set up or `servers` can't be read.
-    resolver_channel(boost::asio::io_context& io, milliseconds timeout, std::string const& servers);
+    // Throws failure where c-ares can't be set up or the options' name servers can't be read.
+    resolver_channel(boost::asio::io_context& io, resolver_options const& options);
     ~resolver_channel();  // no callback runs any more, not even for lookups under way
     resolver_channel(resolver_channel const&) = delete;
     resolver_channel& operator=(resolver_channel const&) = delete;
+
+    [[nodiscard]] bool idle() const noexcept { return pending_ == 0; }
 
     // Family: AF_INET, AF_INET6 or AF_UNSPEC. The callback may run within this call (hosts file) or within c-ares
     // later: it must not destroy the channel.
@@ -58,6 +60,7 @@ class resolver_channel {
     boost::asio::steady_timer timer_;
     std::unordered_map<ares_socket_t, socket_ptr> sockets_;
     ares_channel channel_ = nullptr;
+    std::size_t pending_ = 0;  // lookups under way
     bool closing_ = false;
     std::shared_ptr<char const> alive_ = std::make_shared<char const>();  // for a timer that ran out before the end
 };

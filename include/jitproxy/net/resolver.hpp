@@ -18,6 +18,7 @@ struct resolver_options {
     seconds max_ttl{300};
     seconds negative_ttl{5};
     std::string servers;                 // "127.0.0.1:5353,…" in place of the system's; tests
+    std::string configuration;           // in place of /etc/resolv.conf, which is read again when it has changed; tests
     std::function<steady_time()> clock;  // what the cache's TTLs are counted by; empty: the steady clock; tests
 };
 

@@ -57,7 +57,9 @@ inline record cname_record(std::string name, std::string const& target, std::uin
 
 class dns_server {
   public:
-    explicit dns_server(asio::io_context& io) : socket_(io, {asio::ip::address_v4::loopback(), 0}) { receive(); }
+    explicit dns_server(asio::io_context& io) : dns_server(io, {asio::ip::address_v4::loopback(), 0}) {}
+    // Throws where the endpoint can't be had.
+    dns_server(asio::io_context& io, asio::ip::udp::endpoint const& at) : socket_(io, at) { receive(); }
 
     void on(std::string name, std::uint16_t type, dns_answer answer) { script_[{std::move(name), type}] = answer; }
     // Both types at once, each with the records that are of it.

@@ -1,6 +1,10 @@
 #include "jitproxy/net/resolver.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 #include <optional>
 #include <string>
 #include <vector>
@@ -397,4 +401,44 @@ TEST_CASE("name servers that can't be read are an error at the start") {
     net::resolver_options options;
     options.servers = "not an address";
     CHECK_THROWS_AS(net::resolver(io, options), jitproxy::failure);
+}
+
+TEST_CASE("name servers are read again when the system's configuration has changed") {
+    world w;
+    // resolv.conf has no ports: these servers need port 53 of two loopback addresses.
+    std::optional<dns_server> first;
+    std::optional<dns_server> second;
+    try {
+        first.emplace(w.io, asio::ip::udp::endpoint(asio::ip::make_address("127.0.53.1"), 53));
+        second.emplace(w.io, asio::ip::udp::endpoint(asio::ip::make_address("127.0.53.2"), 53));
+    } catch (boost::system::system_error const&) {
+        WARN("port 53 can't be had here: not tried");
+        return;
+    }
+    first->host("host.test", {a_record("host.test", "192.0.2.1", 0)});
+    second->host("host.test", {a_record("host.test", "192.0.2.2", 0)});
+    auto const file = std::filesystem::temp_directory_path() / ("jitproxy-resolv-" + std::to_string(::getpid()));
+    std::ofstream(file) << "nameserver 127.0.53.1\n";
+    w.options.servers.clear();
+    w.options.configuration = file.string();
+    w.make_again();
+    CHECK(text_of(w.ask("host.test")) == "192.0.2.1");
+
+    first->host("slow.test", dns_answer{true, 0, {}});
+    std::string slow;
+    w.resolver->resolve("slow.test", [&](auto const& a) { slow = text_of(a); });
+    w.run_until([&] { return first->asked("slow.test", type_a) == 1; });
+    std::ofstream(file) << "# another network\nnameserver 127.0.53.2\n";
+    w.now += seconds{4};
+    CHECK(text_of(w.ask("host.test")) == "192.0.2.1");  // it is not looked at for every lookup
+    w.now += seconds{1};
+    CHECK(text_of(w.ask("host.test")) == "192.0.2.2");
+    // What was under way goes on: the old server gets its second question, and answers it.
+    first->host("slow.test", {a_record("slow.test", "192.0.2.3")});
+    w.run_until([&] { return !slow.empty(); });
+    CHECK(slow == "192.0.2.3");
+
+    std::filesystem::remove(file);
+    w.now += seconds{5};
+    CHECK(text_of(w.ask("host.test")) == "192.0.2.2");  // a file that is gone changes nothing
 }
