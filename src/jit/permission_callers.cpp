@@ -71,7 +71,7 @@ std::optional<permission_outcome> permission_desk::refuse(permission_need const&
             outcome.retry_after = 0;
             return outcome;
         }
-    if (pending(need.session_id) + need.details.size() > most_open)
+    if (open(need.session_id) + need.details.size() > most_open)
         return failed(permission_status::error, "too many permission requests are open in this session", 5);
     return std::nullopt;
 }

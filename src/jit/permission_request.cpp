@@ -142,6 +142,8 @@ permission_request::action permission_request::on(close const&, wall_time) {
 }
 
 void permission_request::learn(request_state const& news, wall_time now) {
+    // What was said of another status ("waits for approval") does not explain this one.
+    if (known_.status != news.status) known_.reason.clear();
     known_.status = news.status;
     auto const keep = [](std::string& mine, std::string const& theirs) {
         if (!theirs.empty()) mine = theirs;

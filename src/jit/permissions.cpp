@@ -202,8 +202,14 @@ void permission_desk::decide(bool approve, std::string const& request_id, secret
 
 std::size_t permission_desk::pending(std::string const& session_id) const {
     return static_cast<std::size_t>(std::count_if(entries_.begin(), entries_.end(), [&](auto const& each) {
-        return each.second->session_id == session_id && !each.second->machine.settled();
+        auto const& e = *each.second;
+        return e.session_id == session_id && !e.machine.settled() && e.machine.current() != machine::state::approved;
     }));
+}
+
+std::size_t permission_desk::open(std::string const& session_id) const {
+    return static_cast<std::size_t>(std::count_if(
+        entries_.begin(), entries_.end(), [&](auto const& each) { return each.second->session_id == session_id; }));
 }
 
 request_info permission_desk::info_of(permission_entry const& e) const {

@@ -51,6 +51,7 @@ class permission_desk {
     void decide(bool approve, std::string const& request_id, secret_ptr user_bearer, std::string words,
                 callback<request_info> done);
 
+    // Those that something is being done about (an approval kept for a later attempt is none of them).
     [[nodiscard]] std::size_t pending(std::string const& session_id) const;
     [[nodiscard]] std::vector<request_info> list() const;
 
@@ -83,6 +84,7 @@ class permission_desk {
     void start_hold(caller_ptr const& c);
 
     // entries (permissions.cpp)
+    [[nodiscard]] std::size_t open(std::string const& session_id) const;
     entry_ptr open_entry(permission_need const& need, json::object const& details, std::string const& needs);
     void feed(entry_ptr const& e, machine::event const& ev);
     void perform(entry_ptr const& e, machine::nothing const& a);

@@ -11,6 +11,7 @@ namespace {
 constexpr std::size_t secret_bytes = 24;  // 192 bits, the password of the proxy credentials
 // An automatic session that could not be opened is not tried again for each request that wants it.
 constexpr seconds automatic_pause{1};
+constexpr seconds longest_automatic_pause{60};
 
 }  // namespace
 
@@ -144,7 +145,8 @@ void session_table::perform(session_ptr const& s, machine::give_up const& a) {
     core_.emit("session.failed", id, {{"error", name_of(a.what.code)}, {"reason", a.what.detail}});
     if (s->order.automatic && a.what.code != errc::shutting_down) {
         automatic_failed_ = a.what;
-        automatic_not_before_ = core_.now() + std::max(automatic_pause, seconds(a.what.retry_after));
+        automatic_not_before_ =
+            core_.now() + std::clamp(seconds(a.what.retry_after), automatic_pause, longest_automatic_pause);
     }
     for (auto& done : std::exchange(s->openers, {})) core_.answer<opened_session>(std::move(done), a.what);
     gone(s);

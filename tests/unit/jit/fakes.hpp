@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "jitproxy/base/log.hpp"
 #include "jitproxy/jit/task_manager.hpp"
 
 namespace jitproxy::jit::test {
@@ -324,10 +325,14 @@ struct world {
         policy::api a;
         a.name = "acme";
         api = std::make_shared<policy::api const>(std::move(a));
+        log_lines().clear();
+        log::capture([](std::string_view line) { log_lines().emplace_back(line); });
     }
     ~world() {
         manager.reset();
+        log::capture(nullptr);
         if (std::uncaught_exceptions() != 0) return;
+        no_secret_was_told();
         if (verified) as.verify();
         // A manager that is gone has left no timer behind. (Answers of the fake AS may still be on their way.)
         clock.settle();
@@ -391,6 +396,20 @@ struct world {
         return -1;
     }
     task_manager::ticket last_ticket = 0;
+
+  private:
+    static std::vector<std::string>& log_lines() {
+        static std::vector<std::string> lines;
+        return lines;
+    }
+    // All tokens of the tests begin with one of these.
+    void no_secret_was_told() const {
+        std::vector<std::string> told = log_lines();
+        for (auto const& e : events.all) told.push_back(e.type + e.session_id + json::serialize(e.data));
+        for (auto const& line : told)
+            for (auto const* secret : {"agent-", "scoped-", "delegated-", "user-"})
+                CHECK(line.find(secret) == std::string::npos);
+    }
 };
 
 }  // namespace jitproxy::jit::test

@@ -1,0 +1,376 @@
+#include "jitproxy/jit/permission_request.hpp"
+
+#include <utility>
+#include <vector>
+
+#include "catch.hpp"
+
+using namespace jitproxy;
+using namespace jitproxy::jit;
+
+namespace {
+
+using pr = permission_request;
+using st = pr::state;
+
+wall_time at(double s) {
+    return wall_time{} + std::chrono::hours(24 * 365 * 50) + milliseconds(static_cast<std::int64_t>(s * 1000));
+}
+request_state state_of(request_status status, std::string id = "r1") {
+    request_state s;
+    s.request_id = std::move(id);
+    s.status = status;
+    return s;
+}
+request_state pending(std::optional<double> expires = {}, std::optional<seconds> retry_after = {}) {
+    auto s = state_of(request_status::pending);
+    s.reason = "waits for approval";
+    if (expires) s.expires_at = at(*expires);
+    s.retry_after = retry_after;
+    return s;
+}
+request_state approved() {
+    return state_of(request_status::approved);
+}
+request_state denied(std::string reason = "no") {
+    auto s = state_of(request_status::denied);
+    s.reason = std::move(reason);
+    return s;
+}
+request_state expired() {
+    return state_of(request_status::expired);
+}
+error trouble(errc code, int retry_after = 0) {
+    return {code, std::string(name_of(code)), retry_after};
+}
+access_token token() {
+    return {make_secret("scoped"), seconds(300)};
+}
+
+struct tell {
+    std::string operator()(pr::nothing const&) const { return "nothing"; }
+    std::string operator()(pr::ask const&) const { return "ask"; }
+    std::string operator()(pr::poll const& a) const { return "poll " + std::to_string(a.deadline.count()); }
+    std::string operator()(pr::exchange const&) const { return "exchange"; }
+    std::string operator()(pr::pause const& a) const { return "pause " + std::to_string(a.delay.count()); }
+    std::string operator()(pr::fail_for_now const& a) const { return "fail for now: " + a.outcome.reason; }
+    std::string operator()(pr::settle const& a) const {
+        auto text = std::string(to_string(a.outcome.status));
+        if (!a.outcome.reason.empty()) text += ": " + a.outcome.reason;
+        if (a.outcome.retry_after != 0) text += " after " + std::to_string(a.outcome.retry_after);
+        if (a.token) text += " " + std::string(a.token->value->reveal());
+        return text;
+    }
+    std::string operator()(pr::broken const& a) const { return "broken: " + a.what; }
+};
+std::string text_of(pr::action const& a) {
+    return std::visit(tell{}, a);
+}
+
+struct step {
+    double when;
+    pr::event event;
+    std::string action;
+    st after;
+};
+void play(std::string const& name, std::vector<step> const& steps) {
+    pr machine{{}};
+    int number = 0;
+    for (auto const& s : steps) {
+        INFO(name << ", step " << ++number);
+        CHECK(text_of(machine.resume(s.event, at(s.when))) == s.action);
+        CHECK(machine.current() == s.after);
+    }
+}
+step start() {
+    return {0, pr::start{}, "ask", st::asking};
+}
+
+}  // namespace
+
+TEST_CASE("permission request: approved at once") {
+    play("approved", {start(),
+                      {1, pr::asked{approved()}, "exchange", st::exchanging},
+                      {2, pr::exchanged{token()}, "granted scoped", st::settled}});
+}
+
+TEST_CASE("permission request: polls with growing pauses") {
+    std::vector<step> steps{start()};
+    double now = 0;
+    std::vector<int> const pauses{500, 750, 1125, 1687, 2530, 3795, 5000, 5000, 5000};
+    steps.push_back({now, pr::asked{pending()}, "pause 500", st::pending});
+    for (std::size_t i = 0; i + 1 != pauses.size(); ++i) {
+        now += pauses[i] / 1000.0;
+        auto const left = 3'600'000 - static_cast<long>(now * 1000 + 0.5) + 5000;
+        steps.push_back({now, pr::timer_fired{}, "poll " + std::to_string(left), st::polling});
+        steps.push_back({now, pr::polled{pending()}, "pause " + std::to_string(pauses[i + 1]), st::pending});
+    }
+    steps.push_back({now + 5, pr::timer_fired{},
+                     "poll " + std::to_string(3'600'000 - static_cast<long>((now + 5) * 1000 + 0.5) + 5000),
+                     st::polling});
+    steps.push_back({now + 5, pr::polled{approved()}, "exchange", st::exchanging});
+    play("growing", steps);
+}
+
+TEST_CASE("permission request: Retry-After is honoured") {
+    play("longer", {start(),
+                    {0, pr::asked{pending({}, seconds(7))}, "pause 7000", st::pending},
+                    {7, pr::timer_fired{}, "poll 3598000", st::polling},
+                    {7, pr::polled{pending({}, seconds(600))}, "pause 60000", st::pending},
+                    {67, pr::timer_fired{}, "poll 3538000", st::polling},
+                    {67, pr::polled{trouble(errc::as_rate_limited, 12)}, "pause 12000", st::pending}});
+    play("senseless", {start(),
+                       {0, pr::asked{pending({}, seconds(0))}, "pause 500", st::pending},
+                       {1, pr::timer_fired{}, "poll 3604000", st::polling},
+                       {1, pr::polled{pending({}, seconds(-4))}, "pause 750", st::pending}});
+}
+
+TEST_CASE("permission request: decided") {
+    for (auto const& [news, action] : std::vector<std::pair<request_state, std::string>>{
+             {denied(), "denied: no"},
+             {denied(""), "denied: denied, without a reason"},
+             {expired(), "expired: nobody decided in time"},
+         }) {
+        play(action + " at once", {start(), {0, pr::asked{news}, action, st::settled}});
+        play(action + " later", {start(),
+                                 {0, pr::asked{pending()}, "pause 500", st::pending},
+                                 {1, pr::timer_fired{}, "poll 3604000", st::polling},
+                                 {1, pr::polled{news}, action, st::settled}});
+        play(action + " through us", {start(),
+                                      {0, pr::asked{pending()}, "pause 500", st::pending},
+                                      {0.2, pr::learned{news}, action, st::settled},
+                                      {0.3, pr::learned{approved()}, "nothing", st::settled}});
+    }
+    play("approved through us", {start(),
+                                 {0, pr::asked{pending()}, "pause 500", st::pending},
+                                 {0.1, pr::learned{pending()}, "nothing", st::pending},
+                                 {0.2, pr::learned{approved()}, "exchange", st::exchanging},
+                                 {0.2, pr::learned{denied()}, "nothing", st::exchanging},
+                                 {0.3, pr::exchanged{token()}, "granted scoped", st::settled}});
+    play("approved through us while polling", {start(),
+                                               {0, pr::asked{pending()}, "pause 500", st::pending},
+                                               {0.5, pr::timer_fired{}, "poll 3604500", st::polling},
+                                               {0.6, pr::learned{approved()}, "exchange", st::exchanging}});
+    // A denied request's own id may be missing; an open one's may not.
+    play("denied without id",
+         {start(),
+          {0, pr::asked{state_of(request_status::denied, "")}, "denied: denied, without a reason", st::settled}});
+    for (auto const status : {request_status::pending, request_status::approved})
+        play("without id", {start(),
+                            {0, pr::asked{state_of(status, "")},
+                             "error: the authorization server's answer names no request_id", st::settled}});
+}
+
+TEST_CASE("permission request: nobody decides") {
+    play("last poll when its time is over",
+         {start(),
+          {0, pr::asked{pending(0.8)}, "pause 500", st::pending},
+          {0.5, pr::timer_fired{}, "poll 5300", st::polling},
+          {0.5, pr::polled{pending(0.8)}, "pause 300", st::pending},
+          {0.8, pr::timer_fired{}, "poll 5000", st::polling},
+          {0.9, pr::polled{pending(0.8)}, "expired: nobody decided in time", st::settled}});
+    play("approved at the last moment", {start(),
+                                         {0, pr::asked{pending(0.3)}, "pause 300", st::pending},
+                                         {0.3, pr::timer_fired{}, "poll 5000", st::polling},
+                                         {0.4, pr::polled{approved()}, "exchange", st::exchanging}});
+    play("the AS is silent", {start(),
+                              {0, pr::asked{pending(60)}, "pause 500", st::pending},
+                              {0.5, pr::timer_fired{}, "poll 64500", st::polling},
+                              {65, pr::timer_fired{}, "expired: nobody decided in time", st::settled}});
+    play("the AS is down",
+         {start(),
+          {0, pr::asked{pending(1)}, "pause 500", st::pending},
+          {0.5, pr::timer_fired{}, "poll 5500", st::polling},
+          {0.5, pr::polled{trouble(errc::as_unreachable)}, "pause 500", st::pending},
+          {1, pr::timer_fired{}, "poll 5000", st::polling},
+          {1, pr::polled{trouble(errc::as_unreachable)}, "expired: nobody decided in time", st::settled}});
+    play("clocks disagree", {start(),
+                             {0, pr::asked{pending(-100)}, "pause 500", st::pending},
+                             {0.5, pr::timer_fired{}, "poll 3604500", st::polling}});
+    play("no expiry: an hour", {start(),
+                                {0, pr::asked{pending()}, "pause 500", st::pending},
+                                {3600, pr::timer_fired{}, "poll 5000", st::polling},
+                                {3600, pr::polled{pending()}, "expired: nobody decided in time", st::settled}});
+    play("the AS gives more time", {start(),
+                                    {0, pr::asked{pending(1)}, "pause 500", st::pending},
+                                    {0.5, pr::timer_fired{}, "poll 5500", st::polling},
+                                    {0.5, pr::polled{pending(100)}, "pause 750", st::pending}});
+}
+
+TEST_CASE("permission request: trouble when asking") {
+    play("journal", {start(), {0, pr::not_recorded{trouble(errc::storage)}, "error: storage", st::settled}});
+    play("down",
+         {start(), {0, pr::asked{trouble(errc::as_unreachable)}, "error: as_unreachable after 5", st::settled}});
+    play("rejected", {start(), {0, pr::asked{trouble(errc::as_rejected)}, "error: as_rejected", st::settled}});
+    play("inactive", {start(), {0, pr::asked{trouble(errc::as_inactive)}, "error: as_inactive", st::settled}});
+    play("rate limit",
+         {start(),
+          {0, pr::asked{trouble(errc::as_rate_limited, 10)}, "pause 10000", st::ask_later},
+          {10, pr::timer_fired{}, "ask", st::asking},
+          {10, pr::asked{trouble(errc::as_rate_limited, 1)}, "pause 1000", st::ask_later},
+          {11, pr::timer_fired{}, "ask", st::asking},
+          {11, pr::asked{trouble(errc::as_rate_limited, 1)}, "error: as_rate_limited after 1", st::settled}});
+    play("long rate limit",
+         {start(), {0, pr::asked{trouble(errc::as_rate_limited, 11)}, "error: as_rate_limited after 11", st::settled}});
+}
+
+TEST_CASE("permission request: trouble when polling") {
+    for (auto const code : {errc::as_rejected, errc::as_inactive})
+        play("over", {start(),
+                      {0, pr::asked{pending()}, "pause 500", st::pending},
+                      {0.5, pr::timer_fired{}, "poll 3604500", st::polling},
+                      {0.5, pr::polled{trouble(code)}, "error: " + std::string(name_of(code)), st::settled}});
+    for (auto const code : {errc::as_unreachable, errc::as_rate_limited, errc::as_malformed})
+        play("goes on", {start(),
+                         {0, pr::asked{pending()}, "pause 500", st::pending},
+                         {0.5, pr::timer_fired{}, "poll 3604500", st::polling},
+                         {0.5, pr::polled{trouble(code)}, "pause 750", st::pending}});
+}
+
+TEST_CASE("permission request: trouble when exchanging") {
+    play("short", {start(),
+                   {0, pr::asked{approved()}, "exchange", st::exchanging},
+                   {0, pr::exchanged{trouble(errc::as_unreachable)}, "pause 1000", st::exchange_later},
+                   {1, pr::timer_fired{}, "exchange", st::exchanging},
+                   {1, pr::exchanged{trouble(errc::as_rate_limited, 9)}, "pause 9000", st::exchange_later},
+                   {10, pr::timer_fired{}, "exchange", st::exchanging},
+                   {10, pr::exchanged{token()}, "granted scoped", st::settled}});
+    std::vector<step> steps{start(), {0, pr::asked{approved()}, "exchange", st::exchanging}};
+    for (int const pause : {1000, 2000, 4000}) {
+        steps.push_back(
+            {0, pr::exchanged{trouble(errc::as_unreachable)}, "pause " + std::to_string(pause), st::exchange_later});
+        steps.push_back({0, pr::timer_fired{}, "exchange", st::exchanging});
+    }
+    steps.push_back({0, pr::exchanged{trouble(errc::as_unreachable)}, "fail for now: as_unreachable", st::approved});
+    steps.push_back({100, pr::start{}, "exchange", st::exchanging});
+    steps.push_back({100, pr::exchanged{trouble(errc::as_unreachable)}, "pause 1000", st::exchange_later});
+    steps.push_back({101, pr::timer_fired{}, "exchange", st::exchanging});
+    steps.push_back({101, pr::exchanged{token()}, "granted scoped", st::settled});
+    play("long", steps);
+    play("very slow",
+         {start(),
+          {0, pr::asked{approved()}, "exchange", st::exchanging},
+          {0, pr::exchanged{trouble(errc::as_rate_limited, 60)}, "fail for now: as_rate_limited", st::approved}});
+    for (auto const code : {errc::as_rejected, errc::as_inactive, errc::as_malformed}) {
+        auto const after = retry_may_help(code) ? " after 5" : "";
+        play("over", {start(),
+                      {0, pr::asked{approved()}, "exchange", st::exchanging},
+                      {0, pr::exchanged{trouble(code)}, "error: " + std::string(name_of(code)) + after, st::settled}});
+    }
+    play("no token in it",
+         {start(),
+          {0, pr::asked{approved()}, "exchange", st::exchanging},
+          {0, pr::exchanged{access_token{}}, "error: the authorization server's answer holds no token", st::settled}});
+}
+
+TEST_CASE("permission request: what the AS said is kept, and what it left out is not lost") {
+    pr machine{{}};
+    (void)machine.resume(pr::start{}, at(0));
+    auto first = pending(100);
+    first.risk_level = "high";
+    first.status_url = "/s";
+    (void)machine.resume(pr::asked{first}, at(0));
+    CHECK(machine.status() == "pending");
+    CHECK(machine.known().reason == "waits for approval");
+    (void)machine.resume(pr::timer_fired{}, at(1));
+    auto second = state_of(request_status::approved, "");
+    second.token_url = "/t";
+    (void)machine.resume(pr::polled{second}, at(1));
+    auto const& known = machine.known();
+    CHECK(known.request_id == "r1");
+    CHECK(known.risk_level == "high");
+    CHECK(known.status_url == "/s");
+    CHECK(known.token_url == "/t");
+    CHECK(known.status == request_status::approved);
+    CHECK(known.expires_at == at(100));
+    CHECK(known.reason.empty());  // of another status
+    CHECK(machine.status() == "approved");
+    auto const action = machine.resume(pr::exchanged{token()}, at(1));
+    REQUIRE(std::holds_alternative<pr::settle>(action));
+    CHECK(std::get<pr::settle>(action).outcome.request_id == "r1");
+    CHECK(machine.status() == "granted");
+    CHECK(machine.settled());
+}
+
+TEST_CASE("permission request: when a client had better look again") {
+    CHECK(pr{{milliseconds(500), milliseconds(5000)}}.retry_after() == 5);
+    CHECK(pr{{milliseconds(100), milliseconds(1200)}}.retry_after() == 2);
+    CHECK(pr{{milliseconds(10), milliseconds(10)}}.retry_after() == 1);
+    CHECK(pr{{milliseconds(0), milliseconds(0)}}.retry_after() == 1);
+}
+
+TEST_CASE("permission request: every event in every state") {
+    struct state_row {
+        st state;
+        char const* name;
+        std::vector<pr::event> way;
+    };
+    auto const unreachable = pr::exchanged{trouble(errc::as_unreachable)};
+    std::vector<state_row> const states{
+        {st::idle, "idle", {}},
+        {st::asking, "asking", {pr::start{}}},
+        {st::ask_later, "ask_later", {pr::start{}, pr::asked{trouble(errc::as_rate_limited, 5)}}},
+        {st::pending, "pending", {pr::start{}, pr::asked{pending()}}},
+        {st::polling, "polling", {pr::start{}, pr::asked{pending()}, pr::timer_fired{}}},
+        {st::exchanging, "exchanging", {pr::start{}, pr::asked{approved()}}},
+        {st::exchange_later, "exchange_later", {pr::start{}, pr::asked{approved()}, unreachable}},
+        {st::approved,
+         "approved",
+         {pr::start{}, pr::asked{approved()}, pr::exchanged{trouble(errc::as_rate_limited, 60)}}},
+        {st::settled, "settled", {pr::start{}, pr::asked{denied()}}},
+    };
+    std::string const closed = "error: session closed";
+    struct event_row {
+        char const* name;
+        pr::event event;
+        std::vector<std::pair<st, std::string>> legal;
+    };
+    std::vector<event_row> const events{
+        {"start", pr::start{}, {{st::idle, "ask"}, {st::approved, "exchange"}}},
+        {"not_recorded", pr::not_recorded{trouble(errc::storage)}, {{st::asking, "error: storage"}}},
+        {"asked", pr::asked{approved()}, {{st::asking, "exchange"}}},
+        {"polled", pr::polled{approved()}, {{st::polling, "exchange"}}},
+        {"learned",
+         pr::learned{approved()},
+         {{st::pending, "exchange"},
+          {st::polling, "exchange"},
+          {st::exchanging, "nothing"},
+          {st::exchange_later, "nothing"},
+          {st::approved, "nothing"},
+          {st::settled, "nothing"}}},
+        {"exchanged", pr::exchanged{token()}, {{st::exchanging, "granted scoped"}}},
+        {"timer_fired",
+         pr::timer_fired{},
+         {{st::ask_later, "ask"},
+          {st::pending, "poll 3605000"},
+          {st::polling, "expired: nobody decided in time"},
+          {st::exchange_later, "exchange"}}},
+        {"close",
+         pr::close{},
+         {{st::idle, closed},
+          {st::asking, closed},
+          {st::ask_later, closed},
+          {st::pending, closed},
+          {st::polling, closed},
+          {st::exchanging, closed},
+          {st::exchange_later, closed},
+          {st::approved, closed},
+          {st::settled, "nothing"}}},
+    };
+    for (auto const& s : states)
+        for (auto const& e : events) {
+            INFO(e.name << " in " << s.name);
+            pr machine{{}};
+            for (auto const& step : s.way) (void)machine.resume(step, at(0));
+            REQUIRE(machine.current() == s.state);
+            std::string expected = "broken: " + std::string(e.name) + " in state " + s.name;
+            bool legal = false;
+            for (auto const& [state, action] : e.legal)
+                if (state == s.state) {
+                    expected = action;
+                    legal = true;
+                }
+            CHECK(text_of(machine.resume(e.event, at(0))) == expected);
+            if (!legal) CHECK(machine.current() == s.state);
+        }
+}
