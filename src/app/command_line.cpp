@@ -90,8 +90,9 @@ void add_daemon_commands(CLI::App& app, parsed& p) {
         command(app, p, "run", "Run a command in a session of its own", [&p] { return run(p.common, p.run); });
     add_settings(run_app, p);
     add_order(run_app, p.run.name, p.run.type, p.run.on_behalf_of, p.run.justification, p.run.user_token_file);
-    run_app.usage("Usage: jitproxy run [OPTIONS] [--] CMD [ARG...]");
-    run_app.footer("Exits with CMD's status; 125: jitproxy failed, 126: CMD can't be executed, 127: CMD not found.");
+    run_app.footer(
+        "jitproxy run [OPTIONS] [--] CMD [ARG...]\nExits with CMD's status; 125: jitproxy failed, 126: CMD can't be "
+        "executed, 127: CMD not found.");
     run_app.prefix_command();
     run_app.callback([&p, &run_app] {
         auto words = run_app.remaining();

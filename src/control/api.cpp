@@ -1,9 +1,8 @@
 #include "jitproxy/control/api.hpp"
 
-#include <unistd.h>
-
 #include <charconv>
 
+#include "api_impl.hpp"
 #include "jitproxy/base/encoding.hpp"
 #include "jitproxy/control/documents.hpp"
 #include "jitproxy/control/query.hpp"
@@ -12,7 +11,7 @@
 namespace jitproxy::control {
 namespace {
 
-using responder = std::function<void(response)>;
+using responder = api::impl::responder;
 
 response json_response(unsigned status, json::value const& document) {
     response out;
@@ -60,30 +59,6 @@ std::optional<error> unknown_member(json::object const& o, std::initializer_list
 }
 
 }  // namespace
-
-struct api::impl : std::enable_shared_from_this<impl> {
-    jit::task_manager& manager;
-    scheduler& clock;
-    event_hub& events;
-    daemon_view view;
-    steady_time started;
-    // Snapshots of sessions opened here: what `env --session` needs again. They hold the proxy secret, no bearer is
-    // read from them.
-    std::map<std::string, jit::snapshot_ptr> opened;
-
-    impl(jit::task_manager& m, scheduler& c, event_hub& e, daemon_view v)
-        : manager(m), clock(c), events(e), view(std::move(v)), started(c.now()) {}
-
-    void route(request& r, responder const& respond);
-    void sessions(request& r, parsed_target const& target, responder const& respond);
-    void requests(request& r, parsed_target const& target, responder const& respond);
-    void open_session(request& r, parsed_target const& target, responder const& respond);
-    void close_session(std::string const& id, seconds wait, responder const& respond);
-    void decide(request& r, std::string const& id, bool approve, responder const& respond);
-    [[nodiscard]] json::object status() const;
-    [[nodiscard]] std::string metrics() const;
-    void forget_closed();
-};
 
 api::api(jit::task_manager& manager, scheduler& clock, event_hub& events, daemon_view view)
     : impl_(std::make_shared<impl>(manager, clock, events, std::move(view))) {}
@@ -281,53 +256,6 @@ void api::impl::decide(request& r, std::string const& id, bool approve, responde
         manager.approve(id, std::move(user), std::move(text), done);
     else
         manager.deny(id, std::move(user), std::move(text), done);
-}
-
-json::object api::impl::status() const {
-    json::array listeners;
-    for (auto const& l : view.listeners()) listeners.push_back(json::object{{"kind", l.kind}, {"address", l.address}});
-    std::size_t open = 0;
-    for (auto const& s : manager.sessions()) open += s.status == jit::session_status::open ? 1 : 0;
-    std::size_t pending = 0;
-    for (auto const& info : manager.requests()) pending += info.status == "pending" ? 1 : 0;
-    auto const uptime = std::chrono::duration_cast<seconds>(clock.now() - started);
-    return {
-        {"version", view.version},
-        {"pid", static_cast<std::int64_t>(getpid())},
-        {"uptime_seconds", uptime.count()},
-        {"started_at", format_rfc3339(clock.wall_now() - uptime)},
-        {"config_file", view.config_file},
-        {"listeners", listeners},
-        {"session_default", view.session_required ? "required" : "auto"},
-        {"sessions", open},
-        {"pending_requests", pending},
-        {"live_grants", manager.live_grants()},
-        {"agent_token", agent_token_document(manager.agent_token())},
-        {"counters", view.counters()},
-    };
-}
-
-std::string api::impl::metrics() const {
-    std::map<std::string, std::uint64_t> sessions{{"open", 0}, {"closing", 0}};
-    for (auto const& s : manager.sessions()) ++sessions[std::string(jit::to_string(s.status))];
-    std::uint64_t pending = 0;
-    for (auto const& info : manager.requests()) pending += info.status == "pending" ? 1 : 0;
-    std::vector<metric> all{
-        {"jitproxy_build_info", "The version that runs", metric_kind::gauge, 1, {{"version", view.version}}}};
-    for (auto const& [status, n] : sessions)
-        all.push_back({"jitproxy_sessions", "Sessions by status", metric_kind::gauge, n, {{"status", status}}});
-    all.push_back({"jitproxy_pending_requests", "Permission requests that wait", metric_kind::gauge, pending, {}});
-    all.push_back({"jitproxy_live_grants", "Scoped tokens at hand", metric_kind::gauge, manager.live_grants(), {}});
-    all.push_back({"jitproxy_agent_token_live",
-                   "1 while the agent's token is at hand",
-                   metric_kind::gauge,
-                   manager.agent_token().state == "live" ? 1U : 0U,
-                   {}});
-    all.push_back({"jitproxy_event_listeners", "Open event streams", metric_kind::gauge, events.listeners(), {}});
-    for (auto const& [type, n] : events.counts())
-        all.push_back({"jitproxy_events_total", "What happened, by type", metric_kind::counter, n, {{"type", type}}});
-    for (auto& m : view.metrics()) all.push_back(std::move(m));
-    return render_metrics(all);
 }
 
 void api::impl::forget_closed() {

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "jitproxy/base/clock.hpp"
 #include "jitproxy/base/error.hpp"
 #include "jitproxy/base/json.hpp"
 #include "jitproxy/control/address.hpp"

@@ -64,8 +64,9 @@ class api {
     // The connection that a session was attached to, or that its answer was meant for, is gone.
     void abandon(std::string const& session_id);
 
-  private:
     struct impl;
+
+  private:
     std::shared_ptr<impl> impl_;
 };
 
