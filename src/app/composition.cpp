@@ -33,19 +33,6 @@ void need(result<void> const& r) {
     if (!r) throw failure(r.error());
 }
 
-// Every event is a line in the log, too.
-class event_log final : public jit::event_sink {
-  public:
-    explicit event_log(control::event_hub& hub) : hub_(hub) {}
-    void on_event(jit::event const& e) override {
-        log::info(e.type, {{"session", e.session_id}, {"data", json::serialize(e.data)}});
-        hub_.on_event(e);
-    }
-
-  private:
-    control::event_hub& hub_;
-};
-
 std::vector<control::metric> traffic_metrics(proxy::counters const& n, as_meter::counts const& calls) {
     using enum control::metric_kind;
     std::vector<control::metric> out{
@@ -92,7 +79,6 @@ struct composition::impl : std::enable_shared_from_this<impl> {
     std::shared_ptr<ca::authority const> authority;
     net::asio_scheduler clock;
     control::event_hub hub;
-    event_log events{hub};
     std::unique_ptr<jit::authorization_server> as;
     std::unique_ptr<as_meter> meter;
     std::unique_ptr<proxy::server> proxy;
@@ -133,7 +119,7 @@ void composition::impl::build(secret_ptr client_secret) {
     as = lumoauth::create_client(io, as_settings(settings, std::move(client_secret)));
     meter = std::make_unique<as_meter>(*as);
     proxy = std::make_unique<proxy::server>(io, server_settings(settings), rules, authority);
-    manager = std::make_unique<jit::task_manager>(jit::manager_ports{*meter, *journal, clock, *proxy, events},
+    manager = std::make_unique<jit::task_manager>(jit::manager_ports{*meter, *journal, clock, *proxy, hub},
                                                   manager_settings(settings));
     proxy->attach(*manager);
     api = std::make_unique<control::api>(*manager, clock, hub, view());
