@@ -1,5 +1,6 @@
 // The one place that includes CLI11: arguments into options, options to a command.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <functional>
 #include <iostream>
 
@@ -82,28 +83,39 @@ CLI::App& command(CLI::App& parent, parsed& p, char const* name, char const* hel
     return *a;
 }
 
+// Everything behind the options of `run` is the command's, whatever it looks like. CLI11 would take a command's "--"
+// and flags for ours, so that part is cut off before it looks.
+std::vector<std::string> cut_command(std::vector<std::string>& words, CLI::App const& run_app) {
+    std::size_t i = 1;
+    for (; i < words.size(); ++i) {
+        auto const& word = words[i];
+        if (word == "--" || word.size() < 2 || word[0] != '-') break;
+        auto const name = word.substr(0, word.find('='));
+        auto const* option = run_app.get_option_no_throw(name);
+        bool const value_follows = name == word && (!option || option->get_items_expected_min() > 0);
+        bool const short_with_value = word[1] != '-' && word.size() > 2;  // -cFILE
+        if (value_follows && !short_with_value && option) ++i;
+    }
+    auto const end = std::min(i, words.size());
+    std::vector<std::string> command(words.begin() + static_cast<std::ptrdiff_t>(end), words.end());
+    words.resize(end);
+    if (!command.empty() && command.front() == "--") command.erase(command.begin());
+    return command;
+}
+
 void add_daemon_commands(CLI::App& app, parsed& p) {
     auto& serve_app = command(app, p, "serve", "Run the daemon in the foreground", [&p] { return serve(p.common); });
     add_settings(serve_app, p);
     serve_app.footer(variables_help);
-    auto& run_app =
-        command(app, p, "run", "Run a command in a session of its own", [&p] { return run(p.common, p.run); });
+    auto& run_app = command(app, p, "run", "Run a command in a session of its own", [&p] {
+        if (p.run.command.empty()) return fail("run: no command given; see jitproxy run --help", exit_usage);
+        return run(p.common, p.run);
+    });
     add_settings(run_app, p);
     add_order(run_app, p.run.name, p.run.type, p.run.on_behalf_of, p.run.justification, p.run.user_token_file);
     run_app.footer(
         "jitproxy run [OPTIONS] [--] CMD [ARG...]\nExits with CMD's status; 125: jitproxy failed, 126: CMD can't be "
         "executed, 127: CMD not found.");
-    run_app.prefix_command();
-    run_app.callback([&p, &run_app] {
-        auto words = run_app.remaining();
-        if (!words.empty() && words.front() == "--") words.erase(words.begin());
-        if (words.empty()) throw CLI::RequiredError("CMD");
-        // With a prefix command CLI11 takes the first thing it does not know for the command: a mistyped flag, too.
-        if (words.front().starts_with("-") && run_app.remaining().front() != "--")
-            throw CLI::ExtrasError("run", std::vector<std::string>{words.front()});
-        p.run.command = std::move(words);
-        p.command = [&p] { return run(p.common, p.run); };
-    });
     auto& check_app = command(app, p, "check", "Check the configuration and print the effective one",
                               [&p] { return check(p.common); });
     add_settings(check_app, p);
@@ -210,7 +222,10 @@ int main_command(int argc, char** argv) {
     add_request_commands(app, p);
     add_ca_commands(app, p);
     try {
-        app.parse(argc, argv);
+        std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+        if (!words.empty() && words.front() == "run") p.run.command = cut_command(words, *app.get_subcommand("run"));
+        std::reverse(words.begin(), words.end());  // as CLI11 wants a vector
+        app.parse(std::move(words));
     } catch (CLI::ParseError const& e) {
         auto const code = app.exit(e, std::cout, std::cerr);  // prints help, version, or what is wrong
         return code == 0 ? exit_done : exit_usage;

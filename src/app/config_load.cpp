@@ -104,19 +104,23 @@ loaded_config load_config(config_sources const& sources) {
     bool const named = !sources.file.empty();
     out.file = named ? sources.file : find_config_file(sources.variables).string();
     config_reader reader(out.file);
+    bool readable = true;
     if (!sources.file_text.empty()) {
-        reader.read(sources.file_text, out.value);
+        readable = reader.read(sources.file_text, out.value);
     } else if (!out.file.empty()) {
-        if (auto const text = read_file(out.file))
-            reader.read(*text, out.value);
+        auto const text = read_file(out.file);
+        if (text)
+            readable = reader.read(*text, out.value);
         else
             reader.report(out.file + ":1:1", std::string("cannot be read: ") + std::strerror(errno));
+        readable = readable && text;
     }
     apply_variables(sources, reader, out.value);
     apply_flags(sources, reader, out.value);
     apply_protect(sources, reader, out.value);
     out.value.listen_is_default = !reader.was_set("listen.proxy");
-    check_config(out.value, reader, sources, out.warnings);
+    // Of a file that cannot be read all else would seem to be missing.
+    if (readable) check_config(out.value, reader, sources, out.warnings);
     out.problems = std::move(reader.problems());
     return out;
 }

@@ -22,9 +22,12 @@ std::string config_reader::where(std::string const& path) const {
     return file_.empty() ? "configuration" : at({});
 }
 
-void config_reader::read(std::string_view toml, config& out) {
+bool config_reader::read(std::string_view toml, config& out) {
     auto const parsed = parse_toml(toml);
-    if (!parsed.error.empty()) return report(at(parsed.error_at), parsed.error);
+    if (!parsed.error.empty()) {
+        report(at(parsed.error_at), parsed.error);
+        return false;
+    }
     for (auto const& member : parsed.root.members) {
         bool known = false;
         for (auto const& table : config_tables()) known = known || table.name == member.name;
@@ -55,6 +58,7 @@ void config_reader::read(std::string_view toml, config& out) {
             read_table("api", element, path, out, &out.apis.emplace_back());
         }
     }
+    return true;
 }
 
 void config_reader::read_table(std::string_view table, config_node const& node, std::string const& path, config& out,

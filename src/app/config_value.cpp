@@ -45,6 +45,18 @@ std::optional<std::string> url_error(std::string_view text) {
     return std::nullopt;
 }
 
+// RFC 952 as RFC 1123 2.1 relaxes it: what no registry would sell is a slip of the pen.
+std::optional<std::string> label_error(std::string_view host) {
+    for (auto rest = host; !rest.empty();) {
+        auto const dot = rest.find('.');
+        auto const label = rest.substr(0, dot);
+        if (label.starts_with('-') || label.ends_with('-'))
+            return toml_string(host) + " has a label that begins or ends with a hyphen";
+        rest = dot == std::string_view::npos ? std::string_view{} : rest.substr(dot + 1);
+    }
+    return std::nullopt;
+}
+
 std::optional<std::string> control_error(std::string_view text) {
     if (text == "unix") return std::nullopt;
     if (text.starts_with("unix:"))
@@ -167,7 +179,7 @@ std::optional<std::string> text_error(config_key const& key, std::string_view te
             return std::nullopt;
         case value_kind::host:
             if (auto const parsed = policy::host_pattern::parse(text); !parsed) return parsed.error().detail;
-            return std::nullopt;
+            return label_error(text);
         case value_kind::block:
             if (auto const parsed = policy::address_guard::create({std::string(text)}); !parsed)
                 return parsed.error().detail;

@@ -15,7 +15,8 @@ class config_reader {
   public:
     explicit config_reader(std::string file) : file_(std::move(file)) {}
 
-    void read(std::string_view toml, config& out);
+    // False where the document is no TOML at all: then nothing else can be said about it.
+    bool read(std::string_view toml, config& out);
     // A flag or variable: `values` as one text, or as a list's elements. `source` is the place that errors name.
     void set(std::string_view table, std::string_view name, std::vector<std::string> const& values,
              std::string const& source, config& out);

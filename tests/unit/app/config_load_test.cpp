@@ -164,10 +164,10 @@ TEST_CASE("warnings name what is legal and unwise") {
 TEST_CASE("the secret comes from a variable, a file or the service manager, in this order") {
     config c;
     auto const by_variable = load_client_secret(c, lookup({{"AGENT_CLIENT_SECRET", "v"}}));
-    REQUIRE(by_variable);
+    REQUIRE(by_variable.has_value());
     CHECK((*by_variable)->reveal() == "v");
     auto const none = load_client_secret(c, lookup({}));
-    REQUIRE_FALSE(none);
+    REQUIRE_FALSE(none.has_value());
     CHECK(none.error().code == errc::configuration);
 }
 
@@ -176,7 +176,7 @@ TEST_CASE("rules are made of what was loaded") {
                                       "upstream_tls = \"always\"\nhold = \"1m\"\n"});
     REQUIRE(loaded.ok());
     auto const rules = make_rules(loaded.value);
-    REQUIRE(rules);
+    REQUIRE(rules.has_value());
     REQUIRE((*rules)->apis().size() == 1);
     auto const& api = *(*rules)->apis()[0];
     CHECK(api.authorization == policy::authorization_mode::keep);

@@ -71,27 +71,27 @@ TEST_CASE("configuration file: the user's before the machine's") {
 
 TEST_CASE("directories are made for their owner alone") {
     scratch const dir;
-    REQUIRE(ensure_directory(dir.path / "a/b"));
+    REQUIRE(ensure_directory(dir.path / "a/b").has_value());
     CHECK(mode_of(dir.path / "a") == 0700);
     CHECK(mode_of(dir.path / "a/b") == 0700);
-    CHECK(ensure_directory(dir.path / "a/b"));
+    CHECK(ensure_directory(dir.path / "a/b").has_value());
     std::ofstream(dir.path / "file") << "x";
     auto const refused = ensure_directory(dir.path / "file/below");
-    REQUIRE_FALSE(refused);
+    REQUIRE_FALSE(refused.has_value());
     CHECK(refused.error().code == errc::storage);
 }
 
 TEST_CASE("a directory that others could have laid as a trap is refused") {
     scratch const dir;
-    CHECK(check_private_directory(dir.path));
+    CHECK(check_private_directory(dir.path).has_value());
     fs::create_directory_symlink(dir.path, dir.path / "link");
-    CHECK_FALSE(check_private_directory(dir.path / "link"));
+    CHECK_FALSE(check_private_directory(dir.path / "link").has_value());
     fs::create_directory(dir.path / "open");
     chmod((dir.path / "open").c_str(), 0777);
-    CHECK_FALSE(check_private_directory(dir.path / "open"));
-    CHECK_FALSE(check_private_directory(dir.path / "missing"));
+    CHECK_FALSE(check_private_directory(dir.path / "open").has_value());
+    CHECK_FALSE(check_private_directory(dir.path / "missing").has_value());
     std::ofstream(dir.path / "file") << "x";
-    CHECK_FALSE(check_private_directory(dir.path / "file"));
+    CHECK_FALSE(check_private_directory(dir.path / "file").has_value());
 }
 
 TEST_CASE("control addresses: the variable alone, or the usual places in order") {
@@ -120,26 +120,26 @@ TEST_CASE("secret files: one line end is cut, nothing else") {
     for (auto const& [content, expected] : rows) {
         std::ofstream(file, std::ios::binary | std::ios::trunc) << content;
         auto const got = read_secret_file(file);
-        REQUIRE(got);
+        REQUIRE(got.has_value());
         CHECK((*got)->reveal() == expected);
     }
     std::ofstream(file, std::ios::trunc) << "\n";
-    CHECK_FALSE(read_secret_file(file));
+    CHECK_FALSE(read_secret_file(file).has_value());
     std::ofstream(file, std::ios::trunc) << std::string(20'000, 'x');
     auto const too_long = read_secret_file(file);
-    REQUIRE_FALSE(too_long);
+    REQUIRE_FALSE(too_long.has_value());
     CHECK(too_long.error().detail.find("xxx") == std::string::npos);
-    CHECK_FALSE(read_secret_file((dir.path / "missing").string()));
+    CHECK_FALSE(read_secret_file((dir.path / "missing").string()).has_value());
 }
 
 TEST_CASE("the control token is made once, for its owner alone") {
     scratch const dir;
     auto const file = dir.path / "state/control.token";
     auto const first = load_or_make_control_token(file);
-    REQUIRE(first);
+    REQUIRE(first.has_value());
     CHECK((*first)->reveal().size() >= 43);  // 256 bits
     CHECK(mode_of(file) == 0600);
     auto const second = load_or_make_control_token(file);
-    REQUIRE(second);
+    REQUIRE(second.has_value());
     CHECK((*second)->reveal() == (*first)->reveal());
 }

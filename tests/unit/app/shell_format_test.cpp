@@ -40,7 +40,7 @@ TEST_CASE("sh evaluates the lines to the very values") {
     REQUIRE(fd >= 0);
     {
         auto const lines = format_environment(nasty, shell_format::sh);
-        REQUIRE(lines);
+        REQUIRE(lines.has_value());
         std::ofstream(name) << *lines;
     }
     for (auto const* shell : {"/bin/sh", "/bin/bash"}) {
@@ -67,7 +67,7 @@ TEST_CASE("the other formats") {
 TEST_CASE("a line break is refused, not mangled") {
     for (auto const* value : {"a\nb", "a\rb"}) {
         auto const lines = format_environment({{"A", value}}, shell_format::dotenv);
-        REQUIRE_FALSE(lines);
+        REQUIRE_FALSE(lines.has_value());
         CHECK(lines.error().code == errc::bad_argument);
     }
 }

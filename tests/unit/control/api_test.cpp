@@ -72,7 +72,7 @@ TEST_CASE("sessions are listed, shown and have their credentials told again") {
     auto const session = w.open(R"({"name":"by hand"})");
     auto const id = text(session, "session_id");
     auto const list = parse_json(w.call("GET", "/v1/sessions").body, errc::internal);
-    REQUIRE(list);
+    REQUIRE(list.has_value());
     REQUIRE(list->as_array().size() == 1);
     auto const shown = w.object(w.call("GET", "/v1/sessions/" + id));
     CHECK(list->as_array()[0].as_object() == shown);
@@ -136,7 +136,7 @@ TEST_CASE("requests are listed by status and shown") {
     CHECK(w.call("GET", "/v1/requests").body == "[]\n");
     auto const id = w.pending_request();
     auto const list = parse_json(w.call("GET", "/v1/requests?status=pending").body, errc::internal);
-    REQUIRE(list);
+    REQUIRE(list.has_value());
     REQUIRE(list->as_array().size() == 1);
     auto const& shown = list->as_array()[0].as_object();
     for (auto const* name : {"request_id", "session_id", "api", "status", "risk_level", "authorization_details",

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "catch.hpp"
+#include "jitproxy/base/log.hpp"
 #include "jitproxy/control/api.hpp"
 
 namespace jitproxy::control::testing {
@@ -142,6 +143,7 @@ struct world {
     control::api api{manager, clock, hub, view()};
 
     explicit world(bool started = true) {
+        log::configure(log::level::off, log::format::text);
         if (!started) return;
         manager.start();
         settle();
@@ -184,7 +186,7 @@ struct world {
     }
     json::object object(response const& r) {
         auto parsed = parse_json_object(r.body, errc::internal);
-        REQUIRE(parsed);
+        REQUIRE(parsed.has_value());
         return *parsed;
     }
     json::object open(std::string const& order = "{}") {
