@@ -13,6 +13,11 @@ constexpr std::size_t remembered = 200;  // settled requests in the list
 constexpr seconds longest_ttl{900};      // protocol.md section 2
 constexpr seconds default_ttl{300};
 
+// What the journal calls a need: the same one at another origin is another.
+std::string in_journal(permission_entry const& e) {
+    return e.origin + ' ' + e.needs;
+}
+
 }  // namespace
 
 entry_ptr permission_desk::open_entry(permission_need const& need, json::object const& details,
@@ -63,8 +68,11 @@ void permission_desk::call(entry_ptr const& e, as_call<T> what,
 void permission_desk::perform(entry_ptr const&, machine::nothing const&) {}
 
 void permission_desk::perform(entry_ptr const& e, machine::ask const&) {
-    auto const journaled = core_.ports.journal.permission_asking(e->session_id, e->needs, core_.wall_now());
-    if (journaled.has_error()) return feed(e, machine::not_recorded{journaled.error()});
+    if (!e->journaled) {  // once, however often the AS has to be asked
+        auto const recorded = core_.ports.journal.permission_asking(e->session_id, in_journal(*e), core_.wall_now());
+        if (recorded.has_error()) return feed(e, machine::not_recorded{recorded.error()});
+        e->journaled = true;
+    }
     auto const s = sessions_.find(e->session_id);
     request_order order{s ? s->info.task_id : std::string{}, e->details, e->justification, e->requested_ttl};
     call<request_state>(
@@ -115,9 +123,10 @@ void permission_desk::perform(entry_ptr const& e, machine::settle const& a) {
     e->outcome = a.outcome;
     if (a.token) grant_to(e, *a.token);
     auto const status = std::string(to_string(e->outcome.status));
-    core_.report(core_.ports.journal.permission_settled(e->session_id, e->needs, e->outcome.request_id, status,
-                                                        core_.wall_now()),
-                 e->session_id);
+    if (e->journaled)
+        core_.report(core_.ports.journal.permission_settled(e->session_id, in_journal(*e), e->outcome.request_id,
+                                                            status, core_.wall_now()),
+                     e->session_id);
     tell(*e, "request." + status);
     if (e->outcome.status == permission_status::denied && core_.options.denial_memory > seconds(0))
         e->wake.arm(core_.options.denial_memory, [this, weak = std::weak_ptr(e)] {

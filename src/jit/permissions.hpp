@@ -31,7 +31,8 @@ struct permission_entry {
     wall_time created_at;
     permission_request machine;
     timer wake;
-    std::uint64_t call = 0;             // the call to the AS whose answer counts; others come too late
+    std::uint64_t call = 0;  // the call to the AS whose answer counts; others come too late
+    bool journaled = false;
     bool told_pending = false;          // the event was sent
     permission_outcome outcome;         // once settled
     std::deque<std::string> resources;  // to be served by the grant

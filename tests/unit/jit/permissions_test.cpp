@@ -14,8 +14,8 @@ TEST_CASE("permission: journal, AS, exchange, ledger, answer") {
     CHECK_FALSE(outcome.grant_id.empty());
     CHECK(outcome.request_id == "req-A");
     CHECK_FALSE(outcome.cached);
-    CHECK(w.log == trace{R"(journal asking {"identifier":"A","type":"document"})", "as ask agent-1 task-1",
-                         "as exchange agent-1 req-A", "publish accepting grants=1 agent-1",
+    CHECK(w.log == trace{R"(journal asking https://api.example:443 {"identifier":"A","type":"document"})",
+                         "as ask agent-1 task-1", "as exchange agent-1 req-A", "publish accepting grants=1 agent-1",
                          "journal settled req-A granted"});
     REQUIRE(w.as.orders.size() == 1);
     auto const& order = w.as.orders.front();
@@ -219,6 +219,8 @@ TEST_CASE("a journal that cannot be written: nothing is asked for") {
     CHECK(outcome->one().status == permission_status::error);
     CHECK(outcome->one().reason == "disk full");
     CHECK(w.as.ask.calls() == 0);
+    CHECK(w.count("journal settled") == 0);  // what was not begun is not ended
+    CHECK(w.events.count("journal.failed") == 0);
     w.journal.failing = {"settled"};
     (void)w.grant(id, "A", "scoped-A");
     CHECK(w.events.count("journal.failed") >= 1);

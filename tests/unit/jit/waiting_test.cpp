@@ -241,6 +241,8 @@ TEST_CASE("a short rate limit is waited for") {
     CHECK_FALSE(outcome->any());
     w.clock.advance(milliseconds(1));
     CHECK(outcome->one().status == permission_status::granted);
+    CHECK(w.count("journal asking") == 1);
+    CHECK(w.count("journal settled") == 1);
 }
 
 TEST_CASE("trouble when polling is sat out, with what the AS asks for") {
