@@ -12,7 +12,11 @@ constexpr std::size_t most_sessions = 4096;  // TLS sessions remembered
 
 upstreams::upstreams(boost::asio::io_context& io, buffer_pool& buffers, upstream_options options,
                      resolver_options names)
-    : io_(io), buffers_(buffers), options_(options), resolver_(io, std::move(names)) {}
+    : io_(io),
+      buffers_(buffers),
+      options_(options),
+      resolver_(io, std::move(names)),
+      now_(std::chrono::steady_clock::now()) {}
 
 void upstreams::set_reach(reach r) {
     reach_ = std::move(r);

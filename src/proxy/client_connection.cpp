@@ -76,11 +76,11 @@ net::task<client_connection::head_state> client_connection::read_head() {
         }
         auto const room = buffer.prepare(limits.bytes);
         if (room.empty()) {
-            auto const line_open = buffer.data().find('\n') == std::string_view::npos;
-            (void)co_await reject(
-                line_open ? make_error(errc::target_too_long,
-                                       "the request line is longer than the limit ([limits] head_bytes)")
-                          : make_error(errc::head_too_large, "the request head is larger than [limits] head_bytes"));
+            bool const line_open = buffer.data().find('\n') == std::string_view::npos;
+            // Made before the co_await: g++ 12 destroys temporaries of a conditional within one twice.
+            error too_large = make_error(line_open ? errc::target_too_long : errc::head_too_large,
+                                         "the request's head is larger than the limits ([limits] head_bytes)");
+            (void)co_await reject(std::move(too_large));
             co_return head_state::failed;
         }
         auto const got = stream_.try_read(room);
@@ -134,7 +134,7 @@ net::task<client_connection::after> client_connection::reject(error e) {
     std::string text;
     http::write_error_reply(text, e, {.head_only = head_.method == "HEAD", .keep_alive = keep});
     bool const sent = co_await send_all(std::move(text));
-    co_return sent&& keep ? after::next_request : after::close;
+    co_return (sent && keep) ? after::next_request : after::close;
 }
 
 net::task<bool> client_connection::discard_body() {

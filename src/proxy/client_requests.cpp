@@ -54,7 +54,7 @@ net::task<client_connection::after> client_connection::handle_request() {
     client_side const side{worker_, waker_, limit_, stream_, cut_};
     exchange_driver driver(side, std::move(*planned));
     bool const keep = co_await driver.run();
-    co_return keep&& keep_alive_ && !worker_.draining ? after::next_request : after::close;
+    co_return (keep && keep_alive_ && !worker_.draining) ? after::next_request : after::close;
 }
 
 result<std::string> client_connection::identify() const {

@@ -84,7 +84,7 @@ class upstreams {
     // Keyed by origin and API: contexts and client certificates differ from API to API.
     std::unordered_map<std::string, std::vector<idle>> pool_;
     std::unordered_map<std::string, session_slot_ptr> sessions_;
-    steady_time now_{};
+    steady_time now_;  // of the last tick
     [[nodiscard]] static std::string key_of(destination const& to);
 };
 

@@ -1,0 +1,280 @@
+// Plain forwarding, byte by byte.
+#include <atomic>
+#include <thread>
+
+#include "catch.hpp"
+#include "rig.hpp"
+
+using namespace jitproxy::proxy::test;
+using jitproxy::milliseconds;
+
+namespace {
+
+std::string get(rig const& r, std::string_view path, std::string_view more = {}) {
+    return "GET " + r.url(path) + " HTTP/1.1\r\nHost: ignored.example\r\n" + std::string(more) + "\r\n";
+}
+
+// The head as the origin gets it, with the Via pseudonym taken out.
+std::string without_via(std::string head) {
+    auto const at = head.find("Via: 1.1 jitproxy-");
+    if (at == std::string::npos) return head;
+    head.erase(at, head.find("\r\n", at) + 2 - at);
+    return head;
+}
+
+}  // namespace
+
+TEST_CASE("a plain request reaches its origin in origin form, hop-by-hop fields removed, the rest as it came") {
+    rig r;
+    auto client = r.client();
+    client.send("GET " + r.url("/a/../b%2f?q=1&q=2") +
+                " HTTP/1.1\r\nHost: ignored.example\r\nX-B: 1\r\nx-a: 2\r\nX-B: 3\r\nConnection: close-not, "
+                "X-Hop\r\nX-Hop: gone\r\n"
+                "Keep-Alive: timeout=5\r\nProxy-Connection: keep-alive\r\nJIT-Justification: because\r\nPrefer: "
+                "wait=3\r\n\r\n");
+    auto site = r.site.accept();
+    CHECK(without_via(site.read_head()) == "GET /a/../b%2f?q=1&q=2 HTTP/1.1\r\nHost: " + r.site.at() +
+                                               "\r\nX-B: 1\r\nx-a: 2\r\nX-B: 3\r\nPrefer: wait=3\r\n\r\n");
+    site.send(
+        "HTTP/1.1 200 Fine\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nKeep-Alive: x\r\nContent-Length: 5\r\n\r\nhello");
+    auto const head = without_via(client.read_head());
+    CHECK(head == "HTTP/1.1 200 Fine\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nContent-Length: 5\r\n\r\n");
+    CHECK(client.read(5) == "hello");
+}
+
+TEST_CASE("connections are kept on both sides, and pipelined requests are answered in order") {
+    rig r;
+    auto client = r.client();
+    client.send(get(r, "/1") + get(r, "/2"));
+    auto site = r.site.accept();
+    CHECK(site.read_head().starts_with("GET /1 "));
+    site.send("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1");
+    CHECK(site.read_head().starts_with("GET /2 "));
+    site.send("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n2");
+    (void)client.read_head();
+    CHECK(client.read(1) == "1");
+    (void)client.read_head();
+    CHECK(client.read(1) == "2");
+    CHECK_FALSE(r.site.visited());
+}
+
+TEST_CASE("bodies: with a length, chunked, and none, both ways") {
+    rig r;
+    auto client = r.client();
+    client.send("POST " + r.url("/") + " HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nabcd");
+    auto site = r.site.accept();
+    CHECK(site.read_head().find("Content-Length: 4\r\n") != std::string::npos);
+    CHECK(site.read(4) == "abcd");
+    site.send(
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;ext=1\r\nabc\r\n1\r\nd\r\n0\r\nTrailer: x\r\n\r\n");
+    CHECK(client.read_head().find("Transfer-Encoding: chunked\r\n") != std::string::npos);
+    CHECK(client.read(14) == "4\r\nabcd\r\n0\r\n\r\n");
+
+    client.send("POST " + r.url("/") + " HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
+    CHECK(site.read_head().find("Transfer-Encoding: chunked\r\n") != std::string::npos);
+    CHECK(site.read(8) == "3\r\nabc\r\n");  // each piece goes on as it comes
+    client.send("0\r\n\r\n");
+    CHECK(site.read(5) == "0\r\n\r\n");
+    site.send("HTTP/1.1 204 No Content\r\n\r\n");
+    CHECK(client.read_head().starts_with("HTTP/1.1 204 No Content\r\n"));
+
+    client.send("HEAD " + r.url("/") + " HTTP/1.1\r\nHost: x\r\n\r\n");
+    (void)site.read_head();
+    site.send("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n");
+    CHECK(client.read_head().find("Content-Length: 1000\r\n") != std::string::npos);
+    CHECK(client.silent());
+}
+
+TEST_CASE("an answer that ends with its connection is chunked for HTTP/1.1 and ends with the connection for HTTP/1.0") {
+    rig r;
+    auto client = r.client();
+    client.send(get(r, "/"));
+    auto site = r.site.accept();
+    (void)site.read_head();
+    site.send("HTTP/1.1 200 OK\r\n\r\nsome");
+    CHECK(client.read_head().find("Transfer-Encoding: chunked") != std::string::npos);
+    CHECK(client.read(9) == "4\r\nsome\r\n");
+    site.close();
+    CHECK(client.read(5) == "0\r\n\r\n");
+
+    auto old = r.client();
+    old.send("GET " + r.url("/") + " HTTP/1.0\r\n\r\n");
+    auto again = r.site.accept();
+    (void)again.read_head();
+    again.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nsome\r\n0\r\n\r\n");
+    auto const head = old.read_head();
+    CHECK(head.find("Transfer-Encoding") == std::string::npos);
+    CHECK(old.read_to_end() == "some");
+}
+
+TEST_CASE("an answer that is cut is never passed on as whole") {
+    rig r;
+    SECTION("a length that was not reached") {
+        auto client = r.client();
+        client.send(get(r, "/"));
+        auto site = r.site.accept();
+        (void)site.read_head();
+        site.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc");
+        (void)client.read_head();
+        CHECK(client.read(3) == "abc");
+        site.close();
+        CHECK(client.reset_by_peer());
+    }
+    SECTION("chunks without an end") {
+        auto client = r.client();
+        client.send(get(r, "/"));
+        auto site = r.site.accept();
+        (void)site.read_head();
+        site.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
+        (void)client.read_head();
+        CHECK(client.read(8) == "3\r\nabc\r\n");
+        site.close();
+        CHECK(client.reset_by_peer());
+    }
+    SECTION("chunks without an end, to an HTTP/1.0 client that only knows the end of the connection") {
+        auto client = r.client();
+        client.send("GET " + r.url("/") + " HTTP/1.0\r\n\r\n");
+        auto site = r.site.accept();
+        (void)site.read_head();
+        site.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
+        (void)client.read_head();
+        CHECK(client.read(3) == "abc");
+        site.close();
+        CHECK(client.reset_by_peer());
+    }
+}
+
+TEST_CASE("a kept connection that the origin closed is replaced without the client's knowledge, where that is safe") {
+    rig r;
+    auto client = r.client();
+    client.send(get(r, "/1"));
+    {
+        auto site = r.site.accept();
+        (void)site.read_head();
+        site.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        (void)client.read_head();
+        // Read the second request and close without an answer: nothing was received on a reused connection.
+        client.send(get(r, "/2"));
+        CHECK(site.read_head().starts_with("GET /2 "));
+    }
+    auto site = r.site.accept();
+    CHECK(site.read_head().starts_with("GET /2 "));
+    site.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    CHECK(client.read_head().starts_with("HTTP/1.1 200"));
+    // A POST may have been acted upon: it is not sent again.
+    client.send("POST " + r.url("/3") + " HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
+    (void)site.read_head();
+    site.close();
+    CHECK(client.read_head().starts_with("HTTP/1.1 502"));
+    CHECK_FALSE(r.site.visited());
+}
+
+TEST_CASE("interim answers are passed on, but not to HTTP/1.0 and not without end") {
+    rig r;
+    auto client = r.client();
+    client.send("POST " + r.url("/") + " HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");
+    auto site = r.site.accept();
+    CHECK(site.read_head().find("Expect: 100-continue") != std::string::npos);
+    site.send("HTTP/1.1 100 Continue\r\n\r\n");
+    CHECK(client.read_head().starts_with("HTTP/1.1 100 Continue\r\n"));
+    client.send("abc");
+    CHECK(site.read(3) == "abc");
+    site.send("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    CHECK(client.read_head().starts_with("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n"));
+    CHECK(client.read_head().starts_with("HTTP/1.1 200"));
+
+    client.send(get(r, "/"));
+    (void)site.read_head();
+    for (int i = 0; i < 17; ++i) site.send("HTTP/1.1 102 Processing\r\n\r\n");
+    for (int i = 0; i < 16; ++i) CHECK(client.read_head().starts_with("HTTP/1.1 102"));
+    CHECK(client.read_head().starts_with("HTTP/1.1 502"));
+}
+
+TEST_CASE("what could be read in two ways is refused, and nothing of it is forwarded") {
+    rig r;
+    std::string const start = "POST " + r.url("/") + " HTTP/1.1\r\nHost: x\r\n";
+    for (auto const& rest :
+         {"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+          "Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc", "Content-Length: +3\r\n\r\nabc",
+          "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", "Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
+          "X: a\r\n b\r\n\r\n", "X: a\nY: b\r\n\r\n", "Host: y\r\n\r\n", "X: a\rb\r\n\r\n"}) {
+        INFO(rest);
+        auto client = r.client();
+        client.send(start + rest);
+        auto const head = client.read_head();
+        CHECK(head.starts_with("HTTP/1.1 400 Bad Request\r\n"));
+        CHECK(head.find("Connection: close\r\n") != std::string::npos);
+        CHECK(head.find("Content-Type: application/problem+json\r\n") != std::string::npos);
+        CHECK(head.find("Proxy-Status: jitproxy; error=http_request_error") != std::string::npos);
+    }
+    CHECK_FALSE(r.site.visited());
+}
+
+TEST_CASE("limits and loops are answered as documented") {
+    rig_options o;
+    o.limits.head.bytes = 2048;
+    o.limits.head.start_line = 512;
+    rig r(o);
+    auto answer = [&](std::string const& request) {
+        auto client = r.client();
+        client.send(request);
+        auto const head = client.read_head();
+        return head.substr(9, 3);
+    };
+    CHECK(answer("GET http://h/" + std::string(600, 'a') + " HTTP/1.1\r\nHost: h\r\n\r\n") == "414");
+    CHECK(answer("GET http://h/ HTTP/1.1\r\nHost: h\r\nX: " + std::string(3000, 'a') + "\r\n\r\n") == "431");
+    CHECK(answer("GET / HTTP/1.1\r\nHost: h\r\n\r\n") == "400");
+    CHECK(answer("GET http://h/ HTTP/1.1\r\nHost: h\r\nExpect: magic\r\n\r\n") == "417");
+    CHECK(answer("GET http://10.0.0.1/ HTTP/1.1\r\nHost: h\r\n\r\n") == "403");
+    CHECK(answer("GET http://0x0a000001/ HTTP/1.1\r\nHost: h\r\n\r\n") == "403");
+    CHECK(answer("GET http://[::ffff:10.0.0.1]/ HTTP/1.1\r\nHost: h\r\n\r\n") == "403");
+
+    // A request that comes back carries our Via.
+    auto client = r.client();
+    client.send(get(r, "/"));
+    auto site = r.site.accept();
+    auto const head = site.read_head();
+    auto const at = head.find("Via: ");
+    auto const via = head.substr(at, head.find("\r\n", at) + 2 - at);
+    CHECK(answer("GET " + r.url("/") + " HTTP/1.1\r\nHost: h\r\n" + via + "\r\n") == "502");
+}
+
+TEST_CASE("a slow reader slows its writer, and gets every byte") {
+    rig r;
+    auto client = r.client();
+    client.send(get(r, "/"));
+    auto site = r.site.accept();
+    (void)site.read_head();
+    constexpr std::size_t size = 48 * 1024 * 1024;
+    site.send("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(size) + "\r\n\r\n");
+    std::string block(1024 * 1024, '.');
+    for (std::size_t i = 0; i < block.size(); ++i) block[i] = static_cast<char>('a' + i % 23);
+    std::atomic<std::size_t> sent{0};
+    std::thread writer([&] {
+        for (; sent < size; sent += block.size()) site.send(block);
+    });
+    (void)client.read_head();
+    CHECK(r.site.visited() == false);  // a pause in which an unbounded buffer would have taken all
+    CHECK(sent < size);
+    bool equal = true;
+    for (std::size_t got = 0; got < size; got += block.size()) equal = equal && client.read(block.size()) == block;
+    writer.join();
+    CHECK(equal);
+}
+
+TEST_CASE("deadlines: a head that does not end, an answer that does not come") {
+    rig_options o;
+    o.timeouts.client_head = milliseconds(150);
+    o.timeouts.upstream_head = milliseconds(150);
+    rig r(o);
+    auto slow = r.client();
+    slow.send("GET http://h/ HTTP/1.1\r\nHo");
+    CHECK(slow.read_head().starts_with("HTTP/1.1 408 "));
+    CHECK(slow.read_to_end().find("client_timeout") != std::string::npos);
+
+    auto client = r.client();
+    client.send(get(r, "/"));
+    auto site = r.site.accept();
+    (void)site.read_head();
+    CHECK(client.read_head().starts_with("HTTP/1.1 504 "));
+}

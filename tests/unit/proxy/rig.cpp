@@ -1,0 +1,259 @@
+#include "rig.hpp"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <future>
+#include <stdexcept>
+
+#include "jitproxy/base/encoding.hpp"
+
+namespace jitproxy::proxy::test {
+
+namespace {
+
+constexpr int patience_ms = 10'000;
+
+sockaddr_in loopback(std::uint16_t port) {
+    sockaddr_in a{};
+    a.sin_family = AF_INET;
+    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    a.sin_port = htons(port);
+    return a;
+}
+
+bool readable(int fd, int milliseconds) {
+    pollfd p{fd, POLLIN, 0};
+    return ::poll(&p, 1, milliseconds) > 0;
+}
+
+}  // namespace
+
+peer::peer(int fd) : fd_(fd) {
+    int const on = 1;
+    ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
+peer::peer(peer&& other) noexcept : fd_(std::exchange(other.fd_, -1)), ahead_(std::move(other.ahead_)) {}
+peer::~peer() {
+    close();
+}
+
+void peer::send(std::string_view bytes) {
+    while (!bytes.empty()) {
+        auto const n = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        if (n <= 0) throw std::runtime_error("cannot send");
+        bytes.remove_prefix(static_cast<std::size_t>(n));
+    }
+}
+
+bool peer::fill() {
+    if (!readable(fd_, patience_ms)) throw std::runtime_error("nothing came; got: " + ahead_);
+    char buffer[65536];
+    auto const n = ::recv(fd_, buffer, sizeof(buffer), 0);
+    if (n < 0) throw std::runtime_error("reset");
+    ahead_.append(buffer, static_cast<std::size_t>(n));
+    return n > 0;
+}
+
+std::string peer::read_head() {
+    for (;;) {
+        auto const end = ahead_.find("\r\n\r\n");
+        if (end != std::string::npos) {
+            auto head = ahead_.substr(0, end + 4);
+            ahead_.erase(0, end + 4);
+            return head;
+        }
+        if (!fill()) throw std::runtime_error("ended within a head: " + ahead_);
+    }
+}
+
+std::string peer::read(std::size_t bytes) {
+    while (ahead_.size() < bytes)
+        if (!fill()) throw std::runtime_error("ended early: " + ahead_);
+    auto text = ahead_.substr(0, bytes);
+    ahead_.erase(0, bytes);
+    return text;
+}
+
+std::string peer::read_to_end() {
+    while (fill()) {
+    }
+    return std::exchange(ahead_, {});
+}
+
+bool peer::ended() {
+    return ahead_.empty() && !fill();
+}
+bool peer::silent(int milliseconds) {
+    return ahead_.empty() && !readable(fd_, milliseconds);
+}
+bool peer::reset_by_peer() {
+    try {
+        (void)read_to_end();
+        return false;
+    } catch (std::runtime_error const& e) {
+        return std::string_view(e.what()) == "reset";
+    }
+}
+void peer::end() {
+    ::shutdown(fd_, SHUT_WR);
+}
+void peer::close() {
+    if (fd_ >= 0) ::close(fd_);
+    fd_ = -1;
+}
+void peer::reset() {
+    linger const now{1, 0};
+    ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+    close();
+}
+
+origin::origin() : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    auto where = loopback(0);
+    socklen_t size = sizeof(where);
+    if (::bind(fd_, reinterpret_cast<sockaddr*>(&where), size) != 0 || ::listen(fd_, 16) != 0)
+        throw std::runtime_error("no origin");
+    ::getsockname(fd_, reinterpret_cast<sockaddr*>(&where), &size);
+    port_ = ntohs(where.sin_port);
+}
+origin::~origin() {
+    ::close(fd_);
+}
+peer origin::accept() {
+    if (!readable(fd_, patience_ms)) throw std::runtime_error("nobody connected");
+    return peer(::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC));
+}
+bool origin::visited(int milliseconds) {
+    return readable(fd_, milliseconds);
+}
+
+void played_as::fetch_agent_token(jit::callback<jit::access_token> done) {
+    answer<jit::access_token>(std::move(done),
+                              jit::access_token{make_secret("agent-" + std::to_string(++tokens)), seconds(3600)});
+}
+void played_as::exchange_for_user(secret_ptr, secret_ptr, jit::callback<jit::access_token> done) {
+    answer<jit::access_token>(std::move(done), make_error(errc::as_rejected));
+}
+void played_as::create_task(secret_ptr, jit::task_order, jit::callback<jit::task> done) {
+    answer<jit::task>(std::move(done), jit::task{"task-" + std::to_string(++tasks), std::nullopt});
+}
+void played_as::request_permission(secret_ptr, jit::request_order, jit::callback<jit::request_state> done) {
+    jit::request_state state;
+    state.request_id = "req-" + std::to_string(++asked);
+    state.status = decision;
+    state.reason = "played";
+    answer<jit::request_state>(std::move(done), std::move(state));
+}
+void played_as::poll_permission(secret_ptr, jit::request_state known, jit::callback<jit::request_state> done) {
+    known.status = decision;
+    answer<jit::request_state>(std::move(done), std::move(known));
+}
+void played_as::exchange_permission(secret_ptr, jit::request_state, jit::callback<jit::access_token> done) {
+    answer<jit::access_token>(std::move(done),
+                              jit::access_token{make_secret("scoped-" + std::to_string(++exchanged)), seconds(300)});
+}
+void played_as::complete_task(secret_ptr, std::string, jit::callback<jit::completion> done) {
+    ++completed;
+    answer<jit::completion>(std::move(done), jit::completion::completed);
+}
+void played_as::revoke(secret_ptr, jit::callback<void> done) {
+    answer<void>(std::move(done), result<void>());
+}
+void played_as::approve(secret_ptr, std::string, std::string, jit::callback<jit::request_state> done) {
+    answer<jit::request_state>(std::move(done), make_error(errc::as_rejected));
+}
+void played_as::deny(secret_ptr, std::string, std::string, jit::callback<jit::request_state> done) {
+    answer<jit::request_state>(std::move(done), make_error(errc::as_rejected));
+}
+
+rig::rig(rig_options o) {
+    policy::api api;
+    api.name = "site";
+    api.hosts = {*policy::host_pattern::parse("localhost")};
+    api.ports = {site.port()};
+    api.allow_plain_http = true;
+    std::vector<policy::api> apis;
+    if (o.protect) apis.push_back(api);
+    policy::egress egress;
+    egress.any_connect_port = true;
+    egress.deny_by_default = o.deny_by_default;
+    auto rules =
+        std::make_shared<policy::rules const>(std::move(apis), egress, *policy::address_guard::create({"127.0.0.0/8"}));
+
+    server_options options;
+    options.listen = {{boost::asio::ip::make_address("127.0.0.1"), 0}};
+    options.workers = o.workers;
+    options.limits = o.limits;
+    options.timeouts = o.timeouts;
+    options.session_required = o.session_required;
+    server_ = std::make_unique<server>(control_, options, rules, nullptr);
+    manager_ = std::make_unique<jit::task_manager>(jit::manager_ports{as, journal_, clock_, *server_, events_},
+                                                   jit::task_manager_options{});
+    server_->attach(*manager_);
+    if (auto const started = server_->start(); !started) throw failure(started.error());
+    thread_ = std::thread([this] { control_.run(); });
+}
+
+rig::~rig() {
+    on_control([this] { manager_.reset(); });
+    work_.reset();
+    control_.stop();
+    thread_.join();
+    server_.reset();
+}
+
+void rig::on_control(std::function<void()> f) {
+    std::promise<void> ran;
+    boost::asio::post(control_, [&] {
+        f();
+        ran.set_value();
+    });
+    ran.get_future().wait();
+}
+
+peer rig::client() {
+    int const fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    auto where = loopback(server_->listeners().front().port());
+    if (::connect(fd, reinterpret_cast<sockaddr*>(&where), sizeof(where)) != 0) throw std::runtime_error("no proxy");
+    return peer(fd);
+}
+
+std::string rig::open_session() {
+    std::promise<std::string> opened;
+    on_control([&] {
+        manager_->open_session({}, [&](result<jit::opened_session> const& s) {
+            sessions_.push_back(s->info.session_id);
+            opened.set_value(
+                encode_base64(s->info.session_id + ":" + std::string(s->snapshot->proxy_secret->reveal())));
+        });
+    });
+    return "Proxy-Authorization: Basic " + opened.get_future().get() + "\r\n";
+}
+
+void rig::close_sessions() {
+    for (auto const& id : std::exchange(sessions_, {})) {
+        std::promise<void> closed;
+        on_control([&] { manager_->close_session(id, [&](result<jit::session_info> const&) { closed.set_value(); }); });
+        closed.get_future().wait();
+    }
+}
+
+std::string wants(std::string_view identifier, std::string_view body) {
+    auto const details = encode_base64(R"({"type":"document","identifier":")" + std::string(identifier) + R"("})");
+    return "HTTP/1.1 403 Forbidden\r\nInsufficient-Authorization-Details: " + details +
+           "\r\nX-Api: yes\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + std::string(body);
+}
+
+std::string bearer_of(std::string_view head) {
+    constexpr std::string_view field = "\r\nAuthorization: Bearer ";
+    auto const begin = head.find(field);
+    if (begin == std::string_view::npos) return {};
+    auto const rest = head.substr(begin + field.size());
+    return std::string(rest.substr(0, rest.find("\r\n")));
+}
+
+}  // namespace jitproxy::proxy::test

@@ -1,0 +1,146 @@
+// The data path between two ends that the test holds in its hands: a client's socket and an origin's, byte by byte. In
+// between the real server with its worker threads and the real task manager; only the authorization server is played.
+#pragma once
+#include <atomic>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "jitproxy/net/scheduler.hpp"
+#include "jitproxy/proxy/server.hpp"
+
+namespace jitproxy::proxy::test {
+
+// One end of a connection; blocking, and never for long: what does not come within seconds is a failure.
+class peer {
+  public:
+    explicit peer(int fd);
+    peer(peer&& other) noexcept;
+    ~peer();
+    void send(std::string_view bytes);
+    // Head with its empty line.
+    std::string read_head();
+    std::string read(std::size_t bytes);
+    std::string read_to_end();           // until the other side ends; throws where it resets
+    bool ended();                        // nothing more comes, but the end
+    bool silent(int milliseconds = 50);  // nothing came meanwhile
+    bool reset_by_peer();                // reads until a reset
+    void end();                          // half-close
+    void close();
+    void reset();
+
+  private:
+    int fd_;
+    std::string ahead_;
+    bool fill();
+};
+
+class origin {
+  public:
+    origin();
+    ~origin();
+    peer accept();
+    bool visited(int milliseconds = 50);  // somebody connects
+    [[nodiscard]] std::uint16_t port() const { return port_; }
+    [[nodiscard]] std::string at() const { return "localhost:" + std::to_string(port_); }
+
+  private:
+    int fd_;
+    std::uint16_t port_ = 0;
+};
+
+// Grants everything at once, or what `decide` says; counts.
+class played_as final : public jit::authorization_server {
+  public:
+    explicit played_as(boost::asio::io_context& io) : io_(io) {}
+    std::atomic<int> tokens{0}, tasks{0}, asked{0}, exchanged{0}, completed{0};
+    std::atomic<jit::request_status> decision{jit::request_status::approved};
+    std::atomic<bool> down{false};
+
+    void fetch_agent_token(jit::callback<jit::access_token> done) override;
+    void exchange_for_user(secret_ptr, secret_ptr, jit::callback<jit::access_token> done) override;
+    void create_task(secret_ptr, jit::task_order, jit::callback<jit::task> done) override;
+    void request_permission(secret_ptr, jit::request_order, jit::callback<jit::request_state> done) override;
+    void poll_permission(secret_ptr, jit::request_state, jit::callback<jit::request_state> done) override;
+    void exchange_permission(secret_ptr, jit::request_state, jit::callback<jit::access_token> done) override;
+    void complete_task(secret_ptr, std::string, jit::callback<jit::completion> done) override;
+    void revoke(secret_ptr, jit::callback<void> done) override;
+    void approve(secret_ptr, std::string, std::string, jit::callback<jit::request_state> done) override;
+    void deny(secret_ptr, std::string, std::string, jit::callback<jit::request_state> done) override;
+
+  private:
+    template <class T>
+    void answer(jit::callback<T> done, result<T> r) {
+        if (down) r = make_error(errc::as_unreachable, "played dead");
+        boost::asio::post(io_, [done = std::move(done), r = std::move(r)] { done(r); });
+    }
+    boost::asio::io_context& io_;
+};
+
+class forgetful_journal final : public jit::journal {
+  public:
+    result<void> task_opening(std::string const&, wall_time) override { return {}; }
+    result<void> task_opened(std::string const&, jit::task const&) override { return {}; }
+    result<void> task_closed(std::string const&) override { return {}; }
+    result<void> permission_asking(std::string const&, std::string const&, wall_time) override { return {}; }
+    result<void> permission_settled(std::string const&, std::string const&, std::string const&, std::string const&,
+                                    wall_time) override {
+        return {};
+    }
+    result<std::vector<jit::open_task>> left_open() const override { return std::vector<jit::open_task>(); }
+};
+
+struct rig_options {
+    bool protect = false;  // localhost is a protected API, over plain HTTP
+    bool session_required = false;
+    bool deny_by_default = false;
+    proxy::limits limits;
+    proxy::timeouts timeouts;
+    unsigned workers = 1;
+};
+
+class rig {
+  public:
+    explicit rig(rig_options options = {});
+    ~rig();
+
+    origin site;
+    peer client();  // connected to the proxy
+    // A session opened by hand: "Proxy-Authorization: Basic …\r\n".
+    std::string open_session();
+    void close_sessions();
+    [[nodiscard]] proxy::counters counters() const { return server_->counters(); }
+    std::string url(std::string_view path) const { return "http://" + site.at() + std::string(path); }
+    // Runs on the control thread and waits for it.
+    void on_control(std::function<void()> f);
+
+  private:
+    struct silent_sink final : jit::event_sink {
+        void on_event(jit::event const&) override {}
+    };
+    boost::asio::io_context control_;
+    boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{control_.get_executor()};
+    net::asio_scheduler clock_{control_};
+    forgetful_journal journal_;
+    silent_sink events_;
+
+  public:
+    played_as as{control_};
+
+  private:
+    std::unique_ptr<server> server_;
+    std::unique_ptr<jit::task_manager> manager_;
+    std::thread thread_;
+    std::vector<std::string> sessions_;
+};
+
+// What the API answers when it wants more: {"type":"document","identifier":ID}.
+std::string wants(std::string_view identifier, std::string_view body = "no");
+std::string bearer_of(std::string_view head);  // of its Authorization field; empty where there is none
+
+}  // namespace jitproxy::proxy::test

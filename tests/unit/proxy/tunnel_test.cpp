@@ -1,0 +1,70 @@
+// CONNECT and upgrades: bytes both ways.
+#include "catch.hpp"
+#include "rig.hpp"
+
+using namespace jitproxy::proxy::test;
+
+TEST_CASE("a tunnel passes bytes both ways, those after the head too, and each side's end") {
+    rig r;
+    auto client = r.client();
+    client.send("CONNECT " + r.site.at() + " HTTP/1.1\r\nHost: " + r.site.at() + "\r\n\r\nearly");
+    auto site = r.site.accept();
+    CHECK(client.read_head() == "HTTP/1.1 200 Connection established\r\n\r\n");
+    CHECK(site.read(5) == "early");
+    site.send("hello");
+    CHECK(client.read(5) == "hello");
+    client.end();
+    CHECK(site.ended());
+    site.send("still here");
+    CHECK(client.read(10) == "still here");
+    site.end();
+    CHECK(client.ended());
+}
+
+TEST_CASE("a reset on one side of a tunnel is a reset on the other") {
+    rig r;
+    auto client = r.client();
+    client.send("CONNECT " + r.site.at() + " HTTP/1.1\r\nHost: x\r\n\r\n");
+    auto site = r.site.accept();
+    (void)client.read_head();
+    site.reset();
+    CHECK(client.reset_by_peer());
+}
+
+TEST_CASE("a refused tunnel says why, and the connection can be used again") {
+    rig_options o;
+    o.deny_by_default = true;
+    rig r(o);
+    auto client = r.client();
+    client.send("CONNECT " + r.site.at() + " HTTP/1.1\r\nHost: x\r\n\r\n");
+    auto const head = client.read_head();
+    CHECK(head.starts_with("HTTP/1.1 403 "));
+    CHECK(head.find("Proxy-Status: jitproxy; error=http_request_denied") != std::string::npos);
+    CHECK_FALSE(r.site.visited());
+}
+
+TEST_CASE("a protected host is refused where there is no CA: never a blind tunnel") {
+    rig_options o;
+    o.protect = true;
+    rig r(o);  // its server has no CA
+    auto client = r.client();
+    client.send("CONNECT " + r.site.at() + " HTTP/1.1\r\nHost: x\r\n\r\n");
+    CHECK(client.read_head().substr(9, 1) == "5");
+    CHECK_FALSE(r.site.visited());
+}
+
+TEST_CASE("an upgrade: the handshake passes, then bytes both ways") {
+    rig r;
+    auto client = r.client();
+    client.send("GET " + r.url("/ws") + " HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+    auto site = r.site.accept();
+    auto const head = site.read_head();
+    CHECK(head.find("Upgrade: websocket\r\n") != std::string::npos);
+    site.send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nfirst");
+    CHECK(client.read_head().find("Upgrade: websocket\r\n") != std::string::npos);
+    CHECK(client.read(5) == "first");
+    client.send("second");
+    CHECK(site.read(6) == "second");
+    site.end();
+    CHECK(client.ended());
+}
