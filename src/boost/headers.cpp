@@ -1,0 +1,2 @@
+// Carries the precompiled header; has nothing of its own.
+#include "headers.hpp"
