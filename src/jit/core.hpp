@@ -20,7 +20,6 @@ struct core {
     task_manager_options options;
     ledger grants;
     outbox answers;  // for callers
-    steady_time trust_bearer_until;
     bool shutting_down = false;
     // Every callback given to a port holds this weakly.
     std::shared_ptr<core*> alive = std::make_shared<core*>(this);
@@ -39,22 +38,17 @@ struct core {
 template <class T>
 using as_call = std::function<void(secret_ptr bearer, callback<T> done)>;
 
-// Makes a call with the keeper's bearer. The AS may have rejected the bearer, not the call (both are as_rejected): the
-// bearer is fetched anew and the call made again, once. Where that did not help the bearer is trusted for a minute, so
-// that calls which are rejected for other reasons do not cost a token each.
+// Makes a call with the keeper's bearer. The AS may have rejected the bearer, not the call (both are as_rejected):
+// where the keeper has another one, or fetches one, the call is made again, once.
 template <class T>
 void call_as(core& c, std::shared_ptr<token_keeper> const& keeper, as_call<T> call, callback<T> done) {
     auto const again = [&c, weak = std::weak_ptr(keeper), call, done](bearer const& used, result<T> const& answer) {
         auto const k = weak.lock();
-        if (answer.has_value() || answer.error().code != errc::as_rejected || !k || c.now() < c.trust_bearer_until)
-            return done(answer);
-        k->renew(used.generation, while_alive(c.alive, [&c, call, done](result<bearer> const& renewed) {
+        if (answer.has_value() || answer.error().code != errc::as_rejected || !k) return done(answer);
+        k->renew(used.generation, while_alive(c.alive, [call, done, used, answer](result<bearer> const& renewed) {
                      if (renewed.has_error()) return done(renewed.error());
-                     call(renewed->token, while_alive(c.alive, [&c, done](result<T> const& second) {
-                              if (second.has_error() && second.error().code == errc::as_rejected)
-                                  c.trust_bearer_until = c.now() + std::chrono::minutes(1);
-                              done(second);
-                          }));
+                     if (renewed->generation == used.generation) return done(answer);
+                     call(renewed->token, done);
                  }));
     };
     auto const first = while_alive(c.alive, [&c, call, again, done](result<bearer> const& b) {

@@ -15,6 +15,7 @@ constexpr seconds shortest_renewed{10};
 constexpr seconds short_life{60};
 // After a failure, requests make us try again no sooner than this, whatever the pauses of our own attempts are.
 constexpr milliseconds demand_pause{2000};
+constexpr seconds refusal_pause{15};
 
 milliseconds renew_after(seconds life, seconds margin) {
     milliseconds const most = milliseconds(life) * 4 / 5;
@@ -51,7 +52,10 @@ token_machine::action token_machine::wanted(steady_time now) {
 }
 
 token_machine::action token_machine::refused(std::uint64_t generation, steady_time now) {
-    if (generation == generation_) token_.reset();
+    if (generation == generation_ && now >= believe_after_) {
+        token_.reset();
+        believe_after_ = now + refusal_pause;
+    }
     return wanted(now);
 }
 

@@ -42,7 +42,8 @@ class token_machine {
     explicit token_machine(seconds expiry_margin) : margin_(expiry_margin) {}
 
     action wanted(steady_time now);
-    // The token of this generation is dead. Ignored where a newer one is there.
+    // The token of this generation is dead. Ignored where a newer one is there, and where the last such news is only
+    // seconds old: an API that refuses every token must not make us fetch one for each request.
     action refused(std::uint64_t generation, steady_time now);
     action fetched(access_token token, steady_time now);
     action fetch_failed(error what, steady_time now);
@@ -63,7 +64,8 @@ class token_machine {
     steady_time usable_until_;
     bool fetching_ = false;
     std::optional<error> last_error_;
-    steady_time not_before_;  // after a failure nobody makes us ask earlier
+    steady_time not_before_;     // after a failure nobody makes us ask earlier
+    steady_time believe_after_;  // when a refusal is believed again
     std::optional<steady_time> wake_at_;
     backoff pauses_{seconds(1), seconds(60)};
 };
@@ -78,7 +80,7 @@ class token_keeper {
     token_keeper& operator=(token_keeper const&) = delete;
 
     void get(callback<bearer> done);
-    // `refused_generation` was refused: answers a newer token, fetched if need be.
+    // `refused_generation` was refused: answers a newer token, fetched if need be; or the same one (see above).
     void renew(std::uint64_t refused_generation, callback<bearer> done);
 
     [[nodiscard]] bearer current() const;  // empty where there is no usable one

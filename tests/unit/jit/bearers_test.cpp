@@ -64,6 +64,26 @@ TEST_CASE("a bearer that an API refused is fetched once for all who say so") {
     CHECK(w.as.token.calls() == 2);
 }
 
+TEST_CASE("an API that refuses every token does not cost one for each request") {
+    world w;
+    auto const id = w.open();
+    w.as.token.answers(token_of("agent-2", seconds(3600)));
+    std::uint64_t generation = 1;
+    for (int i = 0; i != 10; ++i) {
+        auto const got = refused(w, id, generation);
+        w.clock.advance(seconds(1));
+        REQUIRE(got->one().has_value());
+        generation = (*got->one())->bearer_generation;
+        CHECK(generation == 2);
+    }
+    CHECK(w.as.token.calls() == 2);
+    w.as.token.answers(token_of("agent-3", seconds(3600)));
+    w.clock.advance(seconds(5));
+    auto const got = refused(w, id, generation);
+    w.clock.settle();
+    CHECK(shown((*got->one())->bearer) == "agent-3");
+}
+
 TEST_CASE("a refused bearer that cannot be renewed") {
     world w;
     auto const id = w.open();

@@ -157,7 +157,7 @@ TEST_CASE("a rejected bearer is renewed once for the creation of a task") {
         w.clock.settle();
         CHECK(opened->one().error().code == errc::as_rejected);
         CHECK(w.journal.open.empty());
-        // A second rejection within the minute does not cost a token.
+        // A second rejection at once does not cost a token.
         auto [again, done_again] = listen<result<opened_session>>();
         w.manager->open_session({}, done_again);
         w.clock.settle();

@@ -100,6 +100,9 @@ TEST_CASE("token: refused") {
     (void)m.fetched(life(seconds(100)), at(2));
     CHECK(text_of(m.refused(1, at(3))) == "answer");  // old news
     CHECK(m.current(at(3))->generation == 2);
+    // Refused again at once: not the token is at fault, and it stays.
+    CHECK(text_of(m.refused(2, at(15.9))) == "answer");
+    CHECK(m.current(at(15.9))->generation == 2);
     // While a renewal is on its way anyhow.
     CHECK(text_of(m.woke(at(82))) == "fetch");
     CHECK(text_of(m.refused(2, at(82))) == "nothing");
