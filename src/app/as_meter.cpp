@@ -11,7 +11,23 @@ jit::callback<T> as_meter::counted(char const* call, jit::callback<T> done) {
 }
 
 void as_meter::fetch_agent_token(jit::callback<jit::access_token> done) {
-    inner_.fetch_agent_token(counted("agent_token", std::move(done)));
+    auto remembered = [tokens = agent_tokens_, done = std::move(done)](result<jit::access_token> answer) {
+        auto const now = std::chrono::steady_clock::now();
+        std::erase_if(*tokens, [&](kept_token const& t) { return t.dead <= now; });
+        if (answer) tokens->push_back({answer->value, now + answer->expires_in});
+        done(std::move(answer));
+    };
+    inner_.fetch_agent_token(counted<jit::access_token>("agent_token", std::move(remembered)));
+}
+
+void as_meter::revoke_agent_tokens(std::function<void()> done) {
+    auto const tokens = std::exchange(*agent_tokens_, {});
+    if (tokens.empty()) return done();
+    auto const left = std::make_shared<std::size_t>(tokens.size());
+    for (auto const& t : tokens)
+        revoke(t.value, [left, done](result<void> const&) {
+            if (--*left == 0) done();
+        });
 }
 
 void as_meter::exchange_for_user(secret_ptr user_token, secret_ptr agent_token, jit::callback<jit::access_token> done) {

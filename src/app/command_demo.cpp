@@ -203,14 +203,9 @@ bool story::check_end(std::string const& authorization_server) {
         auto const* list = state->if_contains(name);
         return list && list->is_array() ? list->get_array().size() : std::size_t{1};
     };
-    std::size_t scoped = 0;
-    if (auto const* live = state->if_contains("live_tokens"); live && live->is_array())
-        for (auto const& token : live->get_array())
-            scoped += token.is_object() && text_member(token.get_object(), "kind") == "jit" ? 1 : 0;
-    say("emulator  Asked for what is left: open tasks " + std::to_string(count("open_tasks")) +
-        ", live scoped tokens " + std::to_string(scoped) + ", live tokens of any kind " +
+    say("emulator  Asked for what is left: open tasks " + std::to_string(count("open_tasks")) + ", live tokens " +
         std::to_string(count("live_tokens")) + ".");
-    return count("open_tasks") == 0 && scoped == 0;
+    return count("open_tasks") == 0 && count("live_tokens") == 0;
 }
 
 int story::tell() {
@@ -245,8 +240,8 @@ int story::tell() {
     auto const took = std::chrono::duration_cast<seconds>(std::chrono::steady_clock::now() - begin);
     if (options_.keep) say("          Kept in " + directory_.string());
     if (closed && confirmed && clean && as_told) {
-        say("\nFour plain requests, three permissions, no token in the agent, none left behind. " +
-            std::to_string(took.count()) + " s.");
+        say("\nFour plain requests, " + std::string(approved_ ? "three permissions" : "two permissions and a denial") +
+            ", no token in the agent, none left behind. " + std::to_string(took.count()) + " s.");
         return exit_done;
     }
     say("\nSomething did not go as told.");

@@ -81,7 +81,8 @@ void check_apis(findings& f, config const& c) {
     if (c.apis.empty()) f.bad("no API is protected", "name one with [[api]] or --protect HOST");
     for (auto const& api : c.apis) {
         for (auto const& host : api.hosts) {
-            if (host.starts_with("*.")) continue;  // no single name to look up
+            if (host.starts_with("*.")) continue;        // no single name to look up
+            if (host.ends_with(".localhost")) continue;  // RFC 6761: this machine, for the proxy itself
             addrinfo* list = nullptr;
             int const e = getaddrinfo(host.c_str(), nullptr, nullptr, &list);
             if (e == 0) {

@@ -97,7 +97,7 @@ int run(common_options const& o, run_options const& r) {
         for (auto& api : c.apis) api.justification = r.justification;
     auto secret = load_client_secret(c, o.variables);
     if (!secret) return fail_run(secret.error().detail);
-    auto own = private_daemon::start(std::move(c), std::move(*secret), o.variables);
+    auto own = private_daemon::start(c, *secret, o.variables);
     if (!own) return fail_run(own.error().detail);
     int code = exit_jitproxy_failed;
     {

@@ -226,7 +226,9 @@ void composition::stop(std::function<void(bool)> done) {
     };
     self->clock.call_after(patience, [finish] { finish(false); });
     self->proxy->stop_accepting();
-    self->proxy->drain([self, finish] { self->manager->shut_down([finish] { finish(true); }); });
+    self->proxy->drain([self, finish] {
+        self->manager->shut_down([self, finish] { self->meter->revoke_agent_tokens([finish] { finish(true); }); });
+    });
 }
 
 }  // namespace jitproxy::app

@@ -67,7 +67,16 @@ void become_daemon_process() {
 
 }  // namespace
 
-result<private_daemon> private_daemon::start(config c, secret_ptr client_secret, variable_lookup const& variables) {
+result<private_daemon> private_daemon::start(config const& c, secret_ptr const& client_secret,
+                                             variable_lookup const& variables) {
+    auto made = start_once(c, client_secret, variables);
+    // Another daemon that starts at this very moment may have taken our state, still empty, for that of an ended run.
+    if (!made && made.error().code == errc::storage) return start_once(c, client_secret, variables);
+    return made;
+}
+
+result<private_daemon> private_daemon::start_once(config c, secret_ptr client_secret,
+                                                  variable_lookup const& variables) {
     c.listen.proxy = {"127.0.0.1:0"};
     c.listen.workers = 1;
     // Warnings of this daemon are of interest, its ordinary lines would disturb the command's own.

@@ -1,8 +1,5 @@
 #include "jitproxy/control/server.hpp"
 
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <boost/asio/as_tuple.hpp>
@@ -10,8 +7,6 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
@@ -20,11 +15,11 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
-#include <cstring>
 #include <list>
 
 #include "jitproxy/base/log.hpp"
 #include "jitproxy/http/reply.hpp"
+#include "listening.hpp"
 
 namespace jitproxy::control {
 namespace asio = boost::asio;
@@ -34,7 +29,6 @@ namespace bhttp = boost::beast::http;
 namespace {
 
 using any_stream = beast::basic_stream<asio::generic::stream_protocol>;
-using any_acceptor = asio::basic_socket_acceptor<asio::generic::stream_protocol>;
 using message = bhttp::request<bhttp::string_body>;
 constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
 
@@ -44,18 +38,6 @@ response plain_problem(unsigned status, std::string_view title) {
     out.content_type = "application/problem+json";
     out.body = json::serialize(json::object{{"title", title}, {"status", status}}) + "\n";
     return out;
-}
-
-bool answers(std::string const& path) {  // is there somebody behind the socket?
-    int const fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) return true;
-    sockaddr_un name{};
-    name.sun_family = AF_UNIX;
-    std::memcpy(name.sun_path, path.c_str(), std::min(path.size(), sizeof name.sun_path - 1));
-    bool const refused =
-        connect(fd, reinterpret_cast<sockaddr const*>(&name), sizeof name) != 0 && errno == ECONNREFUSED;
-    close(fd);
-    return !refused;
 }
 
 }  // namespace
@@ -74,7 +56,6 @@ struct server::impl : std::enable_shared_from_this<impl> {
     impl(asio::io_context& i, api& a, event_hub& e, server_options o)
         : io(i), routes(a), events(e), options(std::move(o)), acceptor(i), bound(options.address) {}
 
-    result<void> listen();
     asio::awaitable<void> accept_loop();
     asio::awaitable<void> serve(std::shared_ptr<any_stream> stream);
     asio::awaitable<response> ask(request r);
@@ -83,44 +64,6 @@ struct server::impl : std::enable_shared_from_this<impl> {
     [[nodiscard]] bool authorised(message const& m) const;
     void stop();
 };
-
-result<void> server::impl::listen() {
-    boost::system::error_code ec;
-    auto const refuse = [&](std::string const& why) {
-        return make_error(errc::configuration, "control address " + options.address.text() + ": " + why);
-    };
-    if (options.address.is_unix()) {
-        auto const& path = options.address.path;
-        struct stat info {};
-        if (lstat(path.c_str(), &info) == 0) {
-            if (!S_ISSOCK(info.st_mode)) return refuse("is there and is no socket");
-            if (answers(path)) return refuse("in use: a daemon runs already");
-            unlink(path.c_str());
-        }
-        asio::local::stream_protocol::endpoint const endpoint(path);
-        acceptor.open(endpoint.protocol(), ec);
-        // Never open to others, not even between bind and a chmod.
-        auto const mask = umask(0177);
-        if (!ec) acceptor.bind(endpoint, ec);
-        umask(mask);
-    } else {
-        if (!options.token || options.token->empty()) return refuse("needs a control token");
-        asio::ip::tcp::endpoint const endpoint(asio::ip::make_address(options.address.host, ec), options.address.port);
-        if (!ec) acceptor.open(endpoint.protocol(), ec);
-        if (!ec) acceptor.set_option(asio::socket_base::reuse_address(true), ec);
-        if (!ec) acceptor.bind(endpoint, ec);
-    }
-    if (!ec) acceptor.listen(asio::socket_base::max_listen_connections, ec);
-    if (ec) return refuse(ec.message());
-    if (!options.address.is_unix()) {
-        asio::ip::tcp::endpoint local;
-        auto const any = acceptor.local_endpoint(ec);
-        std::memcpy(local.data(), any.data(), std::min(any.size(), local.capacity()));
-        local.resize(any.size());
-        bound.port = local.port();
-    }
-    return {};
-}
 
 asio::awaitable<void> server::impl::accept_loop() {
     auto const self = shared_from_this();
@@ -297,7 +240,9 @@ server::~server() {
 }
 
 result<void> server::start() {
-    if (auto listening = impl_->listen(); !listening) return listening;
+    auto const bound = listen_on(impl_->acceptor, impl_->options.address, impl_->options.token);
+    if (!bound) return bound.error();
+    impl_->bound = *bound;
     asio::co_spawn(impl_->io, impl_->accept_loop(), asio::detached);
     return {};
 }

@@ -1,10 +1,14 @@
-// Counts the calls to the authorization server, by call and outcome, for /metrics.
+// Counts the calls to the authorization server, by call and outcome, for /metrics; and remembers the agent's own
+// tokens, so that none is left alive when the daemon ends.
 #pragma once
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "jitproxy/jit/ports.hpp"
 
@@ -16,6 +20,8 @@ class as_meter final : public jit::authorization_server {
 
     explicit as_meter(jit::authorization_server& inner) : inner_(inner), counts_(std::make_shared<counts>()) {}
     [[nodiscard]] counts const& seen() const noexcept { return *counts_; }
+    // Revokes every agent token that was fetched here and may still be alive; calls back when all were answered.
+    void revoke_agent_tokens(std::function<void()> done);
 
     void fetch_agent_token(jit::callback<jit::access_token> done) override;
     void exchange_for_user(secret_ptr user_token, secret_ptr agent_token,
@@ -37,8 +43,14 @@ class as_meter final : public jit::authorization_server {
     template <class T>
     [[nodiscard]] jit::callback<T> counted(char const* call, jit::callback<T> done);
 
+    struct kept_token {
+        secret_ptr value;
+        std::chrono::steady_clock::time_point dead;
+    };
     jit::authorization_server& inner_;
-    std::shared_ptr<counts> counts_;  // a late answer may come after this is gone
+    // Shared, for a late answer may come after this is gone.
+    std::shared_ptr<counts> counts_;
+    std::shared_ptr<std::vector<kept_token>> agent_tokens_ = std::make_shared<std::vector<kept_token>>();
 };
 
 }  // namespace jitproxy::app

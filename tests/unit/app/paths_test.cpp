@@ -36,10 +36,10 @@ unsigned mode_of(fs::path const& p) {
 
 TEST_CASE("state directory: configuration, service manager, XDG, home") {
     config c;
-    variables v{{"HOME", "/home/a"}};
-    CHECK(*state_directory(c, lookup(v)) == "/home/a/.local/state/jitproxy");
+    variables v{{"HOME", "/users/a"}};
+    CHECK(*state_directory(c, lookup(v)) == "/users/a/.local/state/jitproxy");
     v["XDG_STATE_HOME"] = "relative";  // to be ignored
-    CHECK(*state_directory(c, lookup(v)) == "/home/a/.local/state/jitproxy");
+    CHECK(*state_directory(c, lookup(v)) == "/users/a/.local/state/jitproxy");
     v["XDG_STATE_HOME"] = "/xdg";
     CHECK(*state_directory(c, lookup(v)) == "/xdg/jitproxy");
     v["STATE_DIRECTORY"] = "/var/lib/jitproxy:/var/lib/other";

@@ -1,0 +1,82 @@
+#include "listening.hpp"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <cerrno>
+#include <cstring>
+
+namespace jitproxy::control {
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+namespace {
+
+bool answers(std::string const& path) {  // is there somebody behind the socket?
+    int const fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return true;
+    sockaddr_un name{};
+    name.sun_family = AF_UNIX;
+    std::memcpy(name.sun_path, path.c_str(), std::min(path.size(), sizeof name.sun_path - 1));
+    bool const refused =
+        connect(fd, reinterpret_cast<sockaddr const*>(&name), sizeof name) != 0 && errno == ECONNREFUSED;
+    close(fd);
+    return !refused;
+}
+
+error_code bind_unix(any_acceptor& acceptor, std::string const& path) {
+    error_code ec;
+    asio::local::stream_protocol::endpoint const endpoint(path);
+    acceptor.open(endpoint.protocol(), ec);
+    // Never open to others, not even between bind and a chmod.
+    auto const mask = umask(0177);
+    if (!ec) acceptor.bind(endpoint, ec);
+    umask(mask);
+    return ec;
+}
+
+error_code bind_tcp(any_acceptor& acceptor, address const& where) {
+    error_code ec;
+    asio::ip::tcp::endpoint const endpoint(asio::ip::make_address(where.host, ec), where.port);
+    if (!ec) acceptor.open(endpoint.protocol(), ec);
+    if (!ec) acceptor.set_option(asio::socket_base::reuse_address(true), ec);
+    if (!ec) acceptor.bind(endpoint, ec);
+    return ec;
+}
+
+std::uint16_t port_of(any_acceptor const& acceptor) {
+    error_code ec;
+    auto const any = acceptor.local_endpoint(ec);
+    asio::ip::tcp::endpoint local;
+    std::memcpy(local.data(), any.data(), std::min(any.size(), local.capacity()));
+    local.resize(any.size());
+    return local.port();
+}
+
+}  // namespace
+
+result<address> listen_on(any_acceptor& acceptor, address const& where, secret_ptr const& token) {
+    auto const refuse = [&](std::string const& why) {
+        return make_error(errc::configuration, "control address " + where.text() + ": " + why);
+    };
+    struct stat info {};
+    if (where.is_unix() && lstat(where.path.c_str(), &info) == 0) {
+        if (!S_ISSOCK(info.st_mode)) return refuse("is there and is no socket");
+        if (answers(where.path)) return refuse("in use: a daemon runs already");
+        unlink(where.path.c_str());
+    }
+    if (!where.is_unix() && (!token || token->empty())) return refuse("needs a control token");
+    auto ec = where.is_unix() ? bind_unix(acceptor, where.path) : bind_tcp(acceptor, where);
+    if (!ec) acceptor.listen(asio::socket_base::max_listen_connections, ec);
+    if (ec) return refuse(ec.message());
+    auto bound = where;
+    if (!where.is_unix()) bound.port = port_of(acceptor);
+    return bound;
+}
+
+}  // namespace jitproxy::control
