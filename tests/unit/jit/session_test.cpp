@@ -74,8 +74,8 @@ std::vector<step> after(std::vector<step> first, std::vector<step> const& then) 
 
 std::vector<step> const creating{{sm::start{}, "get bearer", st::authorizing}, {authorized(), "create", st::creating}};
 std::vector<step> const recording = after(creating, {{created(), "record t", st::recording}});
-std::vector<step> const open = after(recording, {{recorded(), "announce", st::open}});
-std::vector<step> const draining = after(open, {{sm::close{}, "wind down", st::draining}});
+std::vector<step> const opened = after(recording, {{recorded(), "announce", st::open}});
+std::vector<step> const draining = after(opened, {{sm::close{}, "wind down", st::draining}});
 std::vector<step> const completing = after(draining, {{sm::drained{}, "complete", st::completing}});
 
 }  // namespace
@@ -156,7 +156,7 @@ TEST_CASE("session: every event in every state") {
         {st::authorizing, "authorizing", {{sm::start{}, "get bearer", st::authorizing}}},
         {st::creating, "creating", creating},
         {st::recording, "recording", recording},
-        {st::open, "open", open},
+        {st::open, "open", opened},
         {st::draining, "draining", draining},
         {st::completing, "completing", completing},
         {st::retrying, "retrying", after(completing, {{sm::completion_answered{down()}, "pause 1000", st::retrying}})},
