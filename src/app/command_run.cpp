@@ -35,7 +35,6 @@ result<std::string> order_of(common_options const& o, run_options const& r) {
     put("name", r.name.empty() ? std::filesystem::path(r.command.front()).filename().string() : r.name);
     put("type", r.type);
     put("on_behalf_of", r.on_behalf_of);
-    put("justification", r.justification);
     if (!r.user_token_file.empty() || (!r.on_behalf_of.empty() && o.variables("LUMOAUTH_USER_TOKEN"))) {
         auto const token = read_user_token(r.user_token_file, o.variables);
         if (!token) return token.error();
@@ -88,7 +87,11 @@ int run_in_session(control::client& daemon, common_options const& o, run_options
 
 int run(common_options const& o, run_options const& r) {
     forbid_dumps();  // the agent runs as the same user, and what it must not see may be in our variables
-    if (auto daemon = connect_to_daemon(o)) return run_in_session(*daemon, o, r);
+    if (auto daemon = connect_to_daemon(o)) {
+        if (!r.justification.empty())
+            fail("--justification has no effect: the running daemon goes by its own configuration");
+        return run_in_session(*daemon, o, r);
+    }
     // No daemon: serve for this one command.
     auto const loaded = load_with(o, true);
     if (report_problems(loaded)) return exit_bad_configuration;

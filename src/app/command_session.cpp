@@ -28,7 +28,6 @@ int session_open(common_options const& o, session_options const& s) {
     put("name", s.name);
     put("type", s.type);
     put("on_behalf_of", s.on_behalf_of);
-    put("justification", s.justification);
     put("parent_session_id", s.parent);
     if (!s.user_token_file.empty() || (!s.on_behalf_of.empty() && o.variables("LUMOAUTH_USER_TOKEN"))) {
         auto const token = read_user_token(s.user_token_file, o.variables);

@@ -151,8 +151,8 @@ void api::impl::open_session(request& r, parsed_target const& target, responder 
     if (!r.body.empty()) {
         auto const parsed = parse_json_object(r.body, errc::bad_argument);
         if (!parsed) return respond(error_response(parsed.error()));
-        if (auto const wrong = unknown_member(*parsed, {"name", "type", "on_behalf_of", "parent_session_id",
-                                                        "justification", "user_token", "owner_pid"}))
+        if (auto const wrong = unknown_member(
+                *parsed, {"name", "type", "on_behalf_of", "parent_session_id", "user_token", "owner_pid"}))
             return respond(error_response(*wrong));
         order.task.name = string_member(*parsed, "name").value_or("");
         order.task.type = string_member(*parsed, "type").value_or("");

@@ -47,7 +47,7 @@ struct run_options {
 int run(common_options const& o, run_options const& r);
 
 struct session_options {
-    std::string name, type, on_behalf_of, justification, parent, user_token_file;
+    std::string name, type, on_behalf_of, parent, user_token_file;
     std::string id;
     std::string format = "sh";  // of --export
     bool as_json = false, as_export = false, no_wait = false;
