@@ -87,8 +87,8 @@ def urllib(env, url):
     return _from_json(_run([PYTHON, CLIENTS / "fetch_urllib.py", url], env))
 
 
-def node_fetch(env, url, method="GET", body=None):
-    return _with_body(["node", CLIENTS / "fetch.js", method, url], env, body)
+def node_fetch(env, url, method="GET", body=None, chunked=False):
+    return _with_body(["node", CLIENTS / "fetch.js", method, url], env, body, ["chunked"] if chunked else [])
 
 
 def node_connect(env, url, method="GET", body=None):

@@ -186,9 +186,9 @@ def test_via_is_added_and_checked(proxy):
         answer = send(proxy, f"http://other.localhost:{other.port}/", f"Host: other.localhost:{other.port}",
                       "Via: 1.0 before")
         assert answer.status == 200 and "jitproxy" in answer.header("Via")
-        via = next(line for line in other.heads[0].split("\r\n") if line.lower().startswith("via:"))
-        pseudonym = via.split()[-1]
-        assert via.startswith("Via: 1.0 before") or other.saw("Via: 1.0 before")
+        via = [line for line in other.heads[0].split("\r\n") if line.lower().startswith("via:")]
+        assert via[0] == "Via: 1.0 before"
+        pseudonym = via[-1].split()[-1]
         again = send(proxy, f"http://other.localhost:{other.port}/", f"Host: other.localhost:{other.port}",
                      f"Via: 1.1 {pseudonym}")
         assert again.status in (400, 502, 508) and "loop" in again.header("Proxy-Status")

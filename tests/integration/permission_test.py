@@ -72,7 +72,7 @@ def test_pending_then_approved_while_the_client_waits(proxy, emulator):
 def test_denied_gives_the_apis_own_403(proxy, emulator):
     session = proxy.open_session()
     env = proxy.agent(session)
-    plain = agents.curl(agents.environment(), emulator.api_url + DELETED, "-X", "DELETE", "-H",
+    plain = agents.curl(agents.environment(bundle=emulator.ca_file), emulator.api_tls_url + DELETED, "-X", "DELETE", "-H",
                         f"Authorization: Bearer {agent_token(emulator)}")
     answer = background(delete, env, emulator.api_tls_url + DELETED)
     emulator.decide(emulator.wait_for_pending()[0]["request_id"], "deny", reason="not today")

@@ -1,4 +1,4 @@
-// Node's fetch (undici) through a proxy: node fetch.js METHOD URL [BODY-FILE]. Prints one JSON object.
+// Node's fetch (undici) through a proxy: node fetch.js METHOD URL [BODY-FILE [chunked]]. Prints one JSON object.
 'use strict';
 const fs = require('fs');
 const { ProxyAgent, fetch } = require('undici');
@@ -9,11 +9,12 @@ const dispatcher = new ProxyAgent({
   uri: proxy.origin,
   ...(proxy.username ? { token: 'Basic ' + Buffer.from(credentials).toString('base64') } : {}),
 });
-const [method, url, file] = process.argv.slice(2);
+const [method, url, file, framing] = process.argv.slice(2);
 
 async function main() {
   const options = { method, dispatcher };
-  if (file) options.body = fs.readFileSync(file);
+  if (file && framing === 'chunked') Object.assign(options, { body: fs.createReadStream(file), duplex: 'half' });
+  else if (file) options.body = fs.readFileSync(file);
   const answer = await fetch(url, options);
   const body = Buffer.from(await answer.arrayBuffer());
   process.stdout.write(JSON.stringify({
