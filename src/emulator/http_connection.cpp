@@ -184,11 +184,11 @@ class connection {
             bool const sent = co_await write(head + chunked(r.version, answer.body));
             co_return sent && !answer.close && r.version >= 11;
         }
-        expires(idle_time);
-        std::array<asio::const_buffer, 2> const parts{
-            asio::buffer(head), asio::buffer(answer.body.data(), bodiless ? 0 : answer.body.size())};
-        auto const [ec, n] = co_await asio::async_write(stream_, parts, use_tuple);
-        co_return !ec && !answer.close;
+        // Not as one sequence of two buffers: over TLS a large second one then never leaves (seen with Boost 1.81).
+        bool const head_sent = co_await write(head);
+        if (!head_sent || bodiless) co_return head_sent && !answer.close;
+        bool const body_sent = co_await write(answer.body);
+        co_return body_sent && !answer.close;
     }
 
     asio::awaitable<bool> send_events(request const& r, reply const& answer) {

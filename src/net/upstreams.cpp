@@ -122,7 +122,7 @@ task<result<endpoint_ptr>> upstreams::connect(destination const& to, bool with_t
     endpoint_ptr stream;
     for (auto const& address : *found) {
         if (auto const allowed = began_under.rules->guard().check(address); !allowed) {
-            last = allowed.error();
+            if (last.code == errc::dns_error) last = allowed.error();  // a failure to connect tells more
             continue;
         }
         limit.expires_after(options_.connect);

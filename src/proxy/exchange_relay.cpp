@@ -60,12 +60,15 @@ exchange_driver::moved exchange_driver::pump_down() {
     if (answer_ended_) return moved::no;
     pieces body;
     pieces framed;
+    bool took = false;
     if (!head_to_client_.empty()) framed.push_back(head_to_client_);
     if (!held_.empty()) {
         body.push_back(held_);
     } else if (!response_body_.complete()) {
         switch (response_body_.read(*upstream_, worker_.scratch, body)) {
-            case body_status::data:
+            case body_status::data:  // perhaps a chunk's size line alone: nothing to send, and nothing armed
+                took = true;
+                break;
             case body_status::end:
                 break;
             case body_status::blocked:
@@ -78,7 +81,7 @@ exchange_driver::moved exchange_driver::pump_down() {
     }
     answer_ended_ = response_body_.complete();
     down_framing_.frame(body, answer_ended_, framed);
-    if (framed.empty()) return answer_ended_ ? moved::yes : moved::no;
+    if (framed.empty()) return answer_ended_ || took ? moved::yes : moved::no;
     auto const sent = down_.send(client_.stream, framed);
     answer_begun_ = true;
     head_to_client_.clear();

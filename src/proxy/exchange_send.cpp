@@ -74,10 +74,13 @@ exchange_driver::moved exchange_driver::pump_up() {
     }
     pieces body;
     pieces framed;
+    bool took = false;
     if (!head_out_.empty()) framed.push_back(head_out_);
     if (!body_.at_end()) {
         switch (body_.next(client_.stream, worker_.scratch, body)) {
-            case body_status::data:
+            case body_status::data:  // perhaps a chunk's size line alone: nothing to send, and nothing armed
+                took = true;
+                break;
             case body_status::end:
                 break;
             case body_status::blocked:
@@ -104,7 +107,7 @@ exchange_driver::moved exchange_driver::pump_up() {
         if (sent == net::io_status::blocked) upstream_->wait_write();
     }
     if (body_.at_end() && up_.empty(*upstream_)) upload_over_ = true;
-    return framed.empty() ? moved::no : moved::yes;
+    return framed.empty() && !took ? moved::no : moved::yes;
 }
 
 net::task<result<void>> exchange_driver::await_response() {

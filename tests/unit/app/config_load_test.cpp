@@ -110,7 +110,7 @@ TEST_CASE("a repeated flag makes a list") {
     CHECK_FALSE(loaded.value.listen_is_default);
 }
 
-TEST_CASE("--protect makes an API of each host") {
+TEST_CASE("the flag --protect makes an API of each host") {
     auto const loaded = load({.protect = {"api.acme-corp.com", "API.b.example:8443", "*.c.example", "[::1]:9"}});
     REQUIRE(loaded.ok());
     auto const& apis = loaded.value.apis;
