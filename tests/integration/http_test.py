@@ -55,7 +55,6 @@ def test_hop_by_hop_fields_are_removed(proxy, origin):
         assert gone not in head
 
 
-@pytest.mark.xfail(strict=False, reason="known problem, see CHANGELOG.md: stalls on a busy machine")
 def test_connection_is_kept_and_pipelined_requests_are_answered_in_order(proxy):
     with raw.Origin(lambda head: b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n" + head[5:7].encode()) as origin, \
             raw.Wire(proxy.port) as wire:

@@ -10,11 +10,31 @@ import agents
 PATIENCE = 30
 
 
+class Unclosed:
+    """A reader that stays open when an answer has been read: the next one may be in its buffer already."""
+
+    def __init__(self, file):
+        self.file = file
+
+    def __getattr__(self, name):
+        return getattr(self.file, name)
+
+    def close(self):
+        pass
+
+
 class Wire:
     """One connection to the proxy (or through it): heads are written as given, answers are read whole."""
 
     def __init__(self, port, host="127.0.0.1"):
         self.socket = socket.create_connection((host, port), PATIENCE)
+        self.reader = None
+
+    def makefile(self, mode):
+        """For HTTPResponse: one reader for all answers, as pipelined ones may arrive in one piece."""
+        if self.reader is None:
+            self.reader = Unclosed(self.socket.makefile(mode))
+        return self.reader
 
     def __enter__(self):
         return self
@@ -27,7 +47,7 @@ class Wire:
 
     def read(self, method="GET"):
         """The next answer, body and all."""
-        answer = http.client.HTTPResponse(self.socket, method=method)
+        answer = http.client.HTTPResponse(self, method=method)
         answer.begin()
         return agents.Answer(answer.status, answer.getheaders(), answer.read())
 
@@ -38,7 +58,7 @@ class Wire:
     def connect(self, authority, credentials=""):
         """CONNECT; the answer."""
         self.send(f"CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n{credentials}\r\n")
-        answer = http.client.HTTPResponse(self.socket, method="CONNECT")
+        answer = http.client.HTTPResponse(self, method="CONNECT")
         answer.begin()
         # Only a refusal has a body.
         body = answer.read() if answer.status >= 300 else b""
@@ -49,6 +69,7 @@ class Wire:
         context.check_hostname = False  # the tests choose names that do not fit
         context.set_alpn_protocols(["http/1.1"])
         self.socket = context.wrap_socket(self.socket, server_hostname=name)
+        self.reader = None
         return self
 
     def closed(self):
