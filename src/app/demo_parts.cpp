@@ -47,11 +47,11 @@ piped_process::~piped_process() {
     static_cast<void>(stop());
 }
 
-result<void> piped_process::start(std::vector<std::string> const& argv, std::vector<std::string> const& environment) {
+result<void> piped_process::start(std::vector<std::string> const& argv, std::vector<std::string> const& variables) {
     int out[2];
     if (pipe2(out, O_CLOEXEC) != 0) return make_error(errc::internal, std::strerror(errno));
     auto const args = pointers(argv);
-    auto const env = pointers(environment);
+    auto const env = pointers(variables);
     pid_ = fork();
     if (pid_ == 0) {
         prctl(PR_SET_PDEATHSIG, SIGTERM);

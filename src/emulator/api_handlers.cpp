@@ -84,7 +84,7 @@ std::optional<reply> refuse(world& w, request const& r) {
     return write_signal(*wanted, form ? *form : *dialect_named(w.forms.get("dialect")));
 }
 
-void note_violations(world& w, request const& r) {
+void note_api_violations(world& w, request const& r) {
     for (auto const* name : {"Proxy-Authorization", "Proxy-Connection", "JIT-Justification"})
         if (r.header(name)) w.record.violation(r, std::string{name} + " reached the API");
     if (r.header_count("Authorization") > 1) w.record.violation(r, "more than one Authorization");
@@ -221,7 +221,7 @@ reply refuse_dead_token(request const&) {
 
 reply handle_api(world& w, request const& r) {
     w.tasks.settle();
-    note_violations(w, r);
+    note_api_violations(w, r);
     reply answer;
     auto const allowed = allowed_methods(r.path);
     if (!allowed.empty() && allowed.find(r.method) == std::string_view::npos) {
@@ -242,7 +242,7 @@ std::optional<reply> api_service::before_body(request const& r) {
     world_.tasks.settle();
     auto no = refuse(world_, r);
     if (!no) return std::nullopt;
-    note_violations(world_, r);
+    note_api_violations(world_, r);
     world_.record.api_call(r, world_.tokens, no->status);
     no->close = true;  // the body may or may not follow: nothing can be read behind it
     return no;

@@ -3,10 +3,8 @@
 #include <openssl/evp.h>
 
 #include <array>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/http.hpp>
 #include <memory>
@@ -24,7 +22,6 @@ namespace beast = boost::beast;
 namespace http = beast::http;
 using boost::system::error_code;
 
-constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::seconds idle_time{300};
 constexpr std::chrono::seconds drain_time{5};
 constexpr std::size_t max_head = 128UL * 1024;

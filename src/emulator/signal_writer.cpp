@@ -14,7 +14,7 @@ struct dialect_name {
     std::string_view name;
     dialect form;
 };
-constexpr std::array names{
+constexpr std::array dialect_names{
     dialect_name{"lumoauth", dialect::lumoauth},
     dialect_name{"lumoauth-array", dialect::lumoauth_array},
     dialect_name{"base64url", dialect::base64url},
@@ -79,8 +79,9 @@ reply write_ietf(json::object const& needed, dialect form) {
 }  // namespace
 
 std::optional<dialect> dialect_named(std::string_view name) noexcept {
-    auto const at = std::find_if(names.begin(), names.end(), [&](dialect_name const& d) { return d.name == name; });
-    return at == names.end() ? std::nullopt : std::optional{at->form};
+    auto const at =
+        std::find_if(dialect_names.begin(), dialect_names.end(), [&](dialect_name const& d) { return d.name == name; });
+    return at == dialect_names.end() ? std::nullopt : std::optional{at->form};
 }
 
 reply write_signal(json::object const& needed, dialect form) {

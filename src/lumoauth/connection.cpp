@@ -5,10 +5,8 @@
 #include <openssl/x509v3.h>
 #include <sys/socket.h>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/ssl/error.hpp>
 #include <boost/asio/ssl/host_name_verification.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
@@ -22,7 +20,6 @@ namespace bhttp = boost::beast::http;
 using boost::system::error_code;
 using answer_parser = bhttp::response_parser<bhttp::string_body>;
 
-constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t read_size = 8 * 1024;
 constexpr int most_interim = 8;  // 1xx answers before the real one
 constexpr milliseconds longest_attempt{2'000};

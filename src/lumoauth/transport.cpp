@@ -1,12 +1,10 @@
 #include "jitproxy/lumoauth/transport.hpp"
 
 #include <algorithm>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <deque>
 #include <set>
 #include <vector>
@@ -18,7 +16,6 @@ namespace jitproxy::lumoauth {
 namespace {
 
 namespace asio = boost::asio;
-constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
 
 bool fits_a_field(secret const& bearer) noexcept {
     auto const text = bearer.reveal();

@@ -27,7 +27,7 @@ class piped_process {
     piped_process(piped_process const&) = delete;
     piped_process& operator=(piped_process const&) = delete;
     ~piped_process();
-    [[nodiscard]] result<void> start(std::vector<std::string> const& argv, std::vector<std::string> const& environment);
+    [[nodiscard]] result<void> start(std::vector<std::string> const& argv, std::vector<std::string> const& variables);
     // The next whole line, if it comes within `timeout`; nullopt: none yet, or the end.
     [[nodiscard]] std::optional<std::string> line(milliseconds timeout);
     [[nodiscard]] bool ended() const noexcept { return ended_; }

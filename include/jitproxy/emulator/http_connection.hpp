@@ -1,7 +1,9 @@
 // One connection: requests in, replies out, until either side ends it. For http_server.cpp and
 // http_connection.cpp only: the streams' headers are heavy.
 #pragma once
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/ssl/ssl_stream.hpp>
 #include <chrono>
@@ -10,6 +12,9 @@
 #include "jitproxy/emulator/handlers.hpp"
 
 namespace jitproxy::emulator {
+
+// Errors as values: a failed read or write is no exception here.
+inline constexpr auto use_tuple = boost::asio::as_tuple(boost::asio::use_awaitable);
 
 inline constexpr std::chrono::seconds handshake_time{10};
 

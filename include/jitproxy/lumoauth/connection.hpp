@@ -1,9 +1,11 @@
 // One connection to the authorization server, plain or TLS. Used by transport only.
 #pragma once
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <optional>
@@ -16,6 +18,9 @@
 #include "jitproxy/lumoauth/wire.hpp"
 
 namespace jitproxy::lumoauth {
+
+// Errors as values: a failed read or write is no exception here.
+inline constexpr auto use_tuple = boost::asio::as_tuple(boost::asio::use_awaitable);
 
 // System roots and those in ca_file, TLS 1.2 or newer. Throws failure (configuration).
 [[nodiscard]] boost::asio::ssl::context make_tls_context(std::string const& ca_file);

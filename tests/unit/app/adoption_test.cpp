@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "catch.hpp"
+#include "directory.hpp"
 #include "jitproxy/base/log.hpp"
 #include "jitproxy/store/journal.hpp"
 
@@ -12,15 +13,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-struct scratch {
-    fs::path path;
-    scratch() {
-        log::configure(log::level::off, log::format::text);
-        char name[] = "/tmp/jitproxy-adoption-XXXXXX";
-        REQUIRE(mkdtemp(name));
-        path = name;
-    }
-    ~scratch() { fs::remove_all(path); }
+struct scratch : test::directory {
+    scratch() { log::configure(log::level::off, log::format::text); }
 };
 
 std::unique_ptr<jit::journal> open(fs::path const& directory) {
@@ -36,7 +30,7 @@ wall_time const now = wall_time{} + std::chrono::hours{24 * 20'000};
 TEST_CASE("open tasks of runs that ended are taken over, and their directories removed") {
     scratch const dir;
     {
-        auto const run = open(dir.path / "runs/a");
+        auto const run = open(dir.path() / "runs/a");
         REQUIRE(run->task_opening("ses_1", now).has_value());
         REQUIRE(run->task_opened("ses_1", {"task_1", now + seconds{60}}).has_value());
         REQUIRE(run->task_opening("ses_2", now).has_value());  // killed before the answer
@@ -44,10 +38,10 @@ TEST_CASE("open tasks of runs that ended are taken over, and their directories r
         REQUIRE(run->task_opened("ses_3", {"task_3", std::nullopt}).has_value());
         REQUIRE(run->task_closed("ses_3").has_value());
     }
-    { auto const empty = open(dir.path / "runs/b"); }
-    auto const into = open(dir.path);
-    CHECK(adopt_orphans(dir.path / "runs", *into) == 2);
-    CHECK(fs::is_empty(dir.path / "runs"));
+    { auto const empty = open(dir.path() / "runs/b"); }
+    auto const into = open(dir.path());
+    CHECK(adopt_orphans(dir.path() / "runs", *into) == 2);
+    CHECK(fs::is_empty(dir.path() / "runs"));
     auto const left = into->left_open();
     REQUIRE(left.has_value());
     REQUIRE(left->size() == 2);
@@ -55,24 +49,24 @@ TEST_CASE("open tasks of runs that ended are taken over, and their directories r
         CHECK((t.session_id == "ses_1" || t.session_id == "ses_2"));
         CHECK(t.task_id == (t.session_id == "ses_1" ? "task_1" : ""));
     }
-    CHECK(adopt_orphans(dir.path / "runs", *into) == 0);
+    CHECK(adopt_orphans(dir.path() / "runs", *into) == 0);
 }
 
 TEST_CASE("a run that lives keeps what is its own") {
     scratch const dir;
-    auto const run = open(dir.path / "runs/a");
+    auto const run = open(dir.path() / "runs/a");
     REQUIRE(run->task_opening("ses_1", now).has_value());
-    auto const into = open(dir.path);
-    CHECK(adopt_orphans(dir.path / "runs", *into) == 0);
+    auto const into = open(dir.path());
+    CHECK(adopt_orphans(dir.path() / "runs", *into) == 0);
     CHECK(run->left_open()->size() == 1);
-    CHECK(fs::exists(dir.path / "runs/a"));
+    CHECK(fs::exists(dir.path() / "runs/a"));
 }
 
 TEST_CASE("what cannot be read stays where it is") {
     scratch const dir;
-    fs::create_directories(dir.path / "runs/being-made");
-    auto const into = open(dir.path);
-    CHECK(adopt_orphans(dir.path / "runs", *into) == 0);
-    CHECK(fs::exists(dir.path / "runs/being-made"));
-    CHECK(adopt_orphans(dir.path / "no-runs", *into) == 0);
+    fs::create_directories(dir.path() / "runs/being-made");
+    auto const into = open(dir.path());
+    CHECK(adopt_orphans(dir.path() / "runs", *into) == 0);
+    CHECK(fs::exists(dir.path() / "runs/being-made"));
+    CHECK(adopt_orphans(dir.path() / "no-runs", *into) == 0);
 }

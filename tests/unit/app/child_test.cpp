@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "catch.hpp"
+#include "directory.hpp"
 
 using namespace jitproxy::app;
 
@@ -23,16 +24,6 @@ int status_of(std::vector<std::string> const& argv) {
     return child.wait();
 }
 
-struct scratch {
-    std::filesystem::path path;
-    scratch() {
-        char name[] = "/tmp/jitproxy-child-XXXXXX";
-        REQUIRE(mkdtemp(name));
-        path = name;
-    }
-    ~scratch() { std::filesystem::remove_all(path); }
-};
-
 }  // namespace
 
 TEST_CASE("a command's status is ours") {
@@ -44,8 +35,8 @@ TEST_CASE("a command's status is ours") {
 }
 
 TEST_CASE("a command that does not start") {
-    scratch const dir;
-    auto const data = (dir.path / "data").string();
+    jitproxy::test::directory const dir;
+    auto const data = (dir.path() / "data").string();
     std::ofstream(data) << "x";
     child_process child;
     auto const missing = child.start({"no-such-command-anywhere"}, plain);
@@ -56,7 +47,7 @@ TEST_CASE("a command that does not start") {
     REQUIRE(forbidden);
     CHECK(forbidden->exit_code == 126);
     CHECK(forbidden->message.starts_with(data));
-    auto const directory = child.start({dir.path.string()}, plain);
+    auto const directory = child.start({dir.path().string()}, plain);
     REQUIRE(directory);
     CHECK(directory->exit_code == 126);
 }
@@ -72,8 +63,8 @@ TEST_CASE("the command gets the environment that it was given, and its own argum
 TEST_CASE("signals are passed on, and none is lost that came before the command ran") {
     for (int const number : {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2}) {
         INFO(number);
-        scratch const dir;
-        auto const ready = (dir.path / "ready").string();
+        jitproxy::test::directory const dir;
+        auto const ready = (dir.path() / "ready").string();
         REQUIRE(mkfifo(ready.c_str(), 0600) == 0);
         child_process child;
         // Says that its trap is set by opening the pipe; then waits for the signal.

@@ -7,6 +7,7 @@
 
 #include "catch.hpp"
 #include "config_fixture.hpp"
+#include "directory.hpp"
 #include "jitproxy/app/control_token.hpp"
 
 using namespace jitproxy;
@@ -15,16 +16,6 @@ using namespace jitproxy::app::testing;
 namespace fs = std::filesystem;
 
 namespace {
-
-struct scratch {
-    fs::path path;
-    scratch() {
-        char name[] = "/tmp/jitproxy-paths-XXXXXX";
-        REQUIRE(mkdtemp(name));
-        path = name;
-    }
-    ~scratch() { fs::remove_all(path); }
-};
 
 unsigned mode_of(fs::path const& p) {
     struct stat info {};
@@ -58,60 +49,60 @@ TEST_CASE("runtime directory: service manager, XDG, /tmp") {
 }
 
 TEST_CASE("configuration file: the user's before the machine's") {
-    scratch const dir;
-    variables v{{"HOME", dir.path.string()}};
+    test::directory const dir;
+    variables v{{"HOME", dir.path().string()}};
     auto const none = find_config_file(lookup(v));
     CHECK((none.empty() || none == "/etc/jitproxy/jitproxy.toml"));
-    fs::create_directories(dir.path / ".config/jitproxy");
-    std::ofstream(dir.path / ".config/jitproxy/jitproxy.toml") << "\n";
-    CHECK(find_config_file(lookup(v)) == dir.path / ".config/jitproxy/jitproxy.toml");
-    v["XDG_CONFIG_HOME"] = (dir.path / "other").string();
-    CHECK(find_config_file(lookup(v)) != dir.path / ".config/jitproxy/jitproxy.toml");
+    fs::create_directories(dir.path() / ".config/jitproxy");
+    std::ofstream(dir.path() / ".config/jitproxy/jitproxy.toml") << "\n";
+    CHECK(find_config_file(lookup(v)) == dir.path() / ".config/jitproxy/jitproxy.toml");
+    v["XDG_CONFIG_HOME"] = (dir.path() / "other").string();
+    CHECK(find_config_file(lookup(v)) != dir.path() / ".config/jitproxy/jitproxy.toml");
 }
 
 TEST_CASE("directories are made for their owner alone") {
-    scratch const dir;
-    REQUIRE(ensure_directory(dir.path / "a/b").has_value());
-    CHECK(mode_of(dir.path / "a") == 0700);
-    CHECK(mode_of(dir.path / "a/b") == 0700);
-    CHECK(ensure_directory(dir.path / "a/b").has_value());
-    std::ofstream(dir.path / "file") << "x";
-    auto const refused = ensure_directory(dir.path / "file/below");
+    test::directory const dir;
+    REQUIRE(ensure_directory(dir.path() / "a/b").has_value());
+    CHECK(mode_of(dir.path() / "a") == 0700);
+    CHECK(mode_of(dir.path() / "a/b") == 0700);
+    CHECK(ensure_directory(dir.path() / "a/b").has_value());
+    std::ofstream(dir.path() / "file") << "x";
+    auto const refused = ensure_directory(dir.path() / "file/below");
     REQUIRE_FALSE(refused.has_value());
     CHECK(refused.error().code == errc::storage);
 }
 
 TEST_CASE("a directory that others could have laid as a trap is refused") {
-    scratch const dir;
-    CHECK(check_private_directory(dir.path).has_value());
-    fs::create_directory_symlink(dir.path, dir.path / "link");
-    CHECK_FALSE(check_private_directory(dir.path / "link").has_value());
-    fs::create_directory(dir.path / "open");
-    chmod((dir.path / "open").c_str(), 0777);
-    CHECK_FALSE(check_private_directory(dir.path / "open").has_value());
-    CHECK_FALSE(check_private_directory(dir.path / "missing").has_value());
-    std::ofstream(dir.path / "file") << "x";
-    CHECK_FALSE(check_private_directory(dir.path / "file").has_value());
+    test::directory const dir;
+    CHECK(check_private_directory(dir.path()).has_value());
+    fs::create_directory_symlink(dir.path(), dir.path() / "link");
+    CHECK_FALSE(check_private_directory(dir.path() / "link").has_value());
+    fs::create_directory(dir.path() / "open");
+    chmod((dir.path() / "open").c_str(), 0777);
+    CHECK_FALSE(check_private_directory(dir.path() / "open").has_value());
+    CHECK_FALSE(check_private_directory(dir.path() / "missing").has_value());
+    std::ofstream(dir.path() / "file") << "x";
+    CHECK_FALSE(check_private_directory(dir.path() / "file").has_value());
 }
 
 TEST_CASE("control addresses: the variable alone, or the usual places in order") {
-    scratch const dir;
-    variables v{{"XDG_RUNTIME_DIR", dir.path.string()}, {"JITPROXY_CONTROL", "127.0.0.1:9"}};
+    test::directory const dir;
+    variables v{{"XDG_RUNTIME_DIR", dir.path().string()}, {"JITPROXY_CONTROL", "127.0.0.1:9"}};
     CHECK(control_addresses(lookup(v)) == std::vector<std::string>{"127.0.0.1:9"});
     v.erase("JITPROXY_CONTROL");
-    auto const base = "unix:" + dir.path.string() + "/jitproxy/";
+    auto const base = "unix:" + dir.path().string() + "/jitproxy/";
     CHECK(control_addresses(lookup(v)) ==
           std::vector<std::string>{base + "control.sock", "unix:/run/jitproxy/control.sock"});
-    fs::create_directory(dir.path / "jitproxy");
-    std::ofstream(dir.path / "jitproxy/run-1.sock") << "";
+    fs::create_directory(dir.path() / "jitproxy");
+    std::ofstream(dir.path() / "jitproxy/run-1.sock") << "";
     CHECK(control_addresses(lookup(v)).back() == base + "run-1.sock");
-    std::ofstream(dir.path / "jitproxy/run-2.sock") << "";  // which of them is meant, nobody knows
+    std::ofstream(dir.path() / "jitproxy/run-2.sock") << "";  // which of them is meant, nobody knows
     CHECK(control_addresses(lookup(v)).size() == 2);
 }
 
 TEST_CASE("secret files: one line end is cut, nothing else") {
-    scratch const dir;
-    auto const file = (dir.path / "secret").string();
+    test::directory const dir;
+    auto const file = (dir.path() / "secret").string();
     struct row {
         std::string content;
         std::string secret;
@@ -129,12 +120,12 @@ TEST_CASE("secret files: one line end is cut, nothing else") {
     auto const too_long = read_secret_file(file);
     REQUIRE_FALSE(too_long.has_value());
     CHECK(too_long.error().detail.find("xxx") == std::string::npos);
-    CHECK_FALSE(read_secret_file((dir.path / "missing").string()).has_value());
+    CHECK_FALSE(read_secret_file((dir.path() / "missing").string()).has_value());
 }
 
 TEST_CASE("the control token is made once, for its owner alone") {
-    scratch const dir;
-    auto const file = dir.path / "state/control.token";
+    test::directory const dir;
+    auto const file = dir.path() / "state/control.token";
     auto const first = load_or_make_control_token(file);
     REQUIRE(first.has_value());
     CHECK((*first)->reveal().size() >= 43);  // 256 bits

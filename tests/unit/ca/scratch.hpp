@@ -1,15 +1,14 @@
 // A directory of its own for a test, gone after it; and the pieces that the CA's tests share.
 #pragma once
 #include <openssl/x509v3.h>
-#include <stdlib.h>
 
 #include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <stdexcept>
 #include <string>
 
+#include "directory.hpp"
 #include "jitproxy/base/log.hpp"
 #include "jitproxy/ca/authority.hpp"
 
@@ -24,22 +23,15 @@ class scratch_directory {
     scratch_directory() {
         logged.clear();
         log::capture([](std::string_view line) { logged.append(line) += '\n'; });
-        std::string pattern = (fs::temp_directory_path() / "jitproxy-ca-XXXXXX").string();
-        if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
-        path_ = pattern;
     }
-    ~scratch_directory() {
-        std::error_code ec;
-        fs::remove_all(path_, ec);
-        log::capture(nullptr);
-    }
+    ~scratch_directory() { log::capture(nullptr); }
     scratch_directory(scratch_directory const&) = delete;
     scratch_directory& operator=(scratch_directory const&) = delete;
-    [[nodiscard]] fs::path const& path() const noexcept { return path_; }
-    fs::path operator/(char const* name) const { return path_ / name; }
+    [[nodiscard]] fs::path const& path() const noexcept { return directory_.path(); }
+    fs::path operator/(char const* name) const { return directory_.file(name); }
 
   private:
-    fs::path path_;
+    jitproxy::test::directory directory_;
 };
 
 inline std::string slurp(fs::path const& file) {

@@ -11,6 +11,7 @@
 #include <fstream>
 #include <future>
 
+#include "directory.hpp"
 #include "jitproxy/control/client.hpp"
 #include "world.hpp"
 
@@ -24,17 +25,11 @@ constexpr milliseconds patience{20'000};
 
 struct served : world {
     boost::asio::io_context io{1};
-    std::filesystem::path directory;
+    jitproxy::test::directory directory;
     server_options options;
     std::unique_ptr<control::server> sockets;
 
-    served() {
-        char name[] = "/tmp/jitproxy-control-XXXXXX";
-        REQUIRE(mkdtemp(name));
-        directory = name;
-        options.address.path = (directory / "c.sock").string();
-    }
-    ~served() { std::filesystem::remove_all(directory); }
+    served() { options.address.path = directory.file("c.sock").string(); }
 
     result<void> start() {
         sockets = std::make_unique<control::server>(io, api, hub, options);

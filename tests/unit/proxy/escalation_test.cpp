@@ -12,9 +12,6 @@ rig_options protect() {
     o.protect = true;
     return o;
 }
-std::string get(rig const& r, std::string_view path, std::string_view more = {}) {
-    return "GET " + r.url(path) + " HTTP/1.1\r\nHost: x\r\n" + std::string(more) + "\r\n";
-}
 constexpr std::string_view good = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 }  // namespace
@@ -22,7 +19,7 @@ constexpr std::string_view good = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no
 TEST_CASE("a 403 that names what is missing becomes a 200 that the client did nothing for") {
     rig r(protect());
     auto client = r.client();
-    client.send(get(r, "/doc", "Authorization: Bearer the-agents-own\r\nJIT-Justification: to read it\r\n"));
+    client.send(r.get("/doc", "Authorization: Bearer the-agents-own\r\nJIT-Justification: to read it\r\n"));
     auto site = r.site.accept();
     auto first = site.read_head();
     CHECK(bearer_of(first) == "agent-1");
@@ -38,7 +35,7 @@ TEST_CASE("a 403 that names what is missing becomes a 200 that the client did no
     CHECK(client.read(2) == "ok");
 
     SECTION("the same method and URL cost no second 403") {
-        client.send(get(r, "/doc"));
+        client.send(r.get("/doc"));
         CHECK(bearer_of(site.read_head()) == "scoped-1");
         site.send(good);
         CHECK(client.read_head().starts_with("HTTP/1.1 200"));
@@ -46,7 +43,7 @@ TEST_CASE("a 403 that names what is missing becomes a 200 that the client did no
     }
     SECTION("another URL goes out with the session's own bearer") {
         (void)client.read(0);
-        client.send(get(r, "/other"));
+        client.send(r.get("/other"));
         CHECK(bearer_of(site.read_head()) == "agent-1");
         site.send(good);
         CHECK(client.read_head().starts_with("HTTP/1.1 200"));
@@ -54,7 +51,7 @@ TEST_CASE("a 403 that names what is missing becomes a 200 that the client did no
     SECTION("another session never gets the grant") {
         auto const credentials = r.open_session();
         auto other = r.client();
-        other.send(get(r, "/doc", credentials));
+        other.send(r.get("/doc", credentials));
         CHECK(bearer_of(site.read_head()) == "agent-1");
         site.send(good);
         CHECK(other.read_head().starts_with("HTTP/1.1 200"));
@@ -126,7 +123,7 @@ TEST_CASE("denied: the API's own 403, body and all, with the reason in the field
     rig r(protect());
     r.as.decision = request_status::denied;
     auto client = r.client();
-    client.send(get(r, "/doc"));
+    client.send(r.get("/doc"));
     auto site = r.site.accept();
     (void)site.read_head();
     site.send(wants("doc", "the API's own words"));
@@ -143,7 +140,7 @@ TEST_CASE("pending longer than the client waits, then granted: the next attempt 
     rig r(protect());
     r.as.decision = request_status::pending;
     auto client = r.client();
-    client.send(get(r, "/doc", "Prefer: wait=0\r\n"));
+    client.send(r.get("/doc", "Prefer: wait=0\r\n"));
     auto site = r.site.accept();
     (void)site.read_head();
     site.send(wants("doc"));
@@ -152,7 +149,7 @@ TEST_CASE("pending longer than the client waits, then granted: the next attempt 
     CHECK(head.find("Retry-After: ") != std::string::npos);
     CHECK(client.read(2) == "no");
     r.as.decision = request_status::approved;
-    client.send(get(r, "/doc"));
+    client.send(r.get("/doc"));
     (void)site.read_head();
     site.send(wants("doc"));
     CHECK(bearer_of(site.read_head()) == "scoped-1");
@@ -165,7 +162,7 @@ TEST_CASE("a client that leaves while a human is asked is not acted for") {
     rig r(protect());
     r.as.decision = request_status::pending;
     auto client = r.client();
-    client.send(get(r, "/doc"));
+    client.send(r.get("/doc"));
     auto site = r.site.accept();
     (void)site.read_head();
     site.send(wants("doc"));
@@ -177,7 +174,7 @@ TEST_CASE("a client that leaves while a human is asked is not acted for") {
     CHECK(site.silent());  // nothing was sent on its behalf
 
     auto again = r.client();
-    again.send(get(r, "/doc"));
+    again.send(r.get("/doc"));
     CHECK(bearer_of(site.read_head()) == "scoped-1");
     site.send(good);
     CHECK(again.read_head().starts_with("HTTP/1.1 200"));
@@ -187,7 +184,7 @@ TEST_CASE("a client that leaves while a human is asked is not acted for") {
 TEST_CASE("a dead bearer is fetched anew once") {
     rig r(protect());
     auto client = r.client();
-    client.send(get(r, "/doc"));
+    client.send(r.get("/doc"));
     auto site = r.site.accept();
     CHECK(bearer_of(site.read_head()) == "agent-1");
     constexpr std::string_view dead =
@@ -202,7 +199,7 @@ TEST_CASE("the authorization server is down: 503, and nothing reaches the API") 
     rig r(protect());
     r.as.down = true;
     auto client = r.client();
-    client.send(get(r, "/doc"));
+    client.send(r.get("/doc"));
     auto const head = client.read_head();
     CHECK(head.starts_with("HTTP/1.1 503 "));
     CHECK(head.find("Proxy-Status: jitproxy; error=") != std::string::npos);
@@ -223,7 +220,7 @@ TEST_CASE(
     auto const length = challenge.find("Content-Length: ");
     (void)client.read(std::stoul(challenge.substr(length + 16)));
     auto const credentials = r.open_session();
-    client.send(get(r, "/doc", credentials));
+    client.send(r.get("/doc", credentials));
     auto site = r.site.accept();
     auto const head = site.read_head();
     CHECK(head.find("Proxy-Authorization") == std::string::npos);
@@ -233,7 +230,7 @@ TEST_CASE(
     CHECK(client.read(2) == "ok");
     r.close_sessions();
     CHECK(r.as.completed == 1);
-    client.send(get(r, "/doc", credentials));
+    client.send(r.get("/doc", credentials));
     CHECK(client.read_head().starts_with("HTTP/1.1 407 "));
     CHECK(site.silent());
 }
@@ -241,7 +238,7 @@ TEST_CASE(
 TEST_CASE("a redirect to another host is the client's to follow, without a bearer") {
     rig r(protect());
     auto client = r.client();
-    client.send(get(r, "/doc"));
+    client.send(r.get("/doc"));
     auto site = r.site.accept();
     (void)site.read_head();
     origin elsewhere;

@@ -256,4 +256,8 @@ std::string bearer_of(std::string_view head) {
     return std::string(rest.substr(0, rest.find("\r\n")));
 }
 
+std::string rig::get(std::string_view path, std::string_view more) const {
+    return "GET " + url(path) + " HTTP/1.1\r\nHost: ignored.example\r\n" + std::string(more) + "\r\n";
+}
+
 }  // namespace jitproxy::proxy::test

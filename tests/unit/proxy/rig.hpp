@@ -116,6 +116,8 @@ class rig {
     void close_sessions();
     [[nodiscard]] proxy::counters counters() const { return server_->counters(); }
     std::string url(std::string_view path) const { return "http://" + site.at() + std::string(path); }
+    // "GET http://site/path HTTP/1.1", a Host that is to be ignored, the fields in `more`, the empty line.
+    std::string get(std::string_view path, std::string_view more = {}) const;
     // Runs on the control thread and waits for it.
     void on_control(std::function<void()> f);
 

@@ -10,7 +10,7 @@ namespace jitproxy::test {
 class directory {
   public:
     directory() {
-        std::string name = (std::filesystem::temp_directory_path() / "jitproxy-store-XXXXXX").string();
+        std::string name = (std::filesystem::temp_directory_path() / "jitproxy-test-XXXXXX").string();
         if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary directory");
         path_ = name;
     }

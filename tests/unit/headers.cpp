@@ -1,1 +1,0 @@
-// Carries the tests' precompiled header; has nothing of its own.
