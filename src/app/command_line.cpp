@@ -65,14 +65,15 @@ void add_settings(CLI::App& a, parsed& p) {
     add_control(a, p);
 }
 
-void add_order(CLI::App& a, std::string& name, std::string& type, std::string& on_behalf_of,
-               std::string& user_token_file) {
-    a.add_option("--name", name, "Name of the session's task")->type_name("NAME");
-    a.add_option("--type", type, "Its type")->type_name("TYPE");
-    a.add_option("--on-behalf-of", on_behalf_of, "The user it is for")->type_name("WHO");
-    a.add_option("--user-token-file", user_token_file,
+void add_order(CLI::App& a, order_options& order) {
+    a.add_option("--name", order.name, "Name of the session's task")->type_name("NAME");
+    a.add_option("--type", order.type, "Its type")->type_name("TYPE");
+    a.add_option("--on-behalf-of", order.on_behalf_of, "The user it is for")->type_name("WHO");
+    a.add_option("--user-token-file", order.user_token_file,
                  "The user's own token, - for standard input ($LUMOAUTH_USER_TOKEN)")
         ->type_name("FILE");
+    a.add_option("--justification", order.justification, "Why permissions are asked for, where the agent does not say")
+        ->type_name("TEXT");
 }
 
 CLI::App& command(CLI::App& parent, parsed& p, char const* name, char const* help, std::function<int()> run) {
@@ -110,11 +111,7 @@ void add_daemon_commands(CLI::App& app, parsed& p) {
         return run(p.common, p.run);
     });
     add_settings(run_app, p);
-    add_order(run_app, p.run.name, p.run.type, p.run.on_behalf_of, p.run.user_token_file);
-    run_app
-        .add_option("--justification", p.run.justification,
-                    "Why permissions are asked for, where the agent does not say (not with a running daemon)")
-        ->type_name("TEXT");
+    add_order(run_app, p.run.order);
     run_app.footer(
         "jitproxy run [OPTIONS] [--] CMD [ARG...]\nExits with CMD's status; 125: jitproxy failed, 126: CMD can't be "
         "executed, 127: CMD not found.");
@@ -149,8 +146,8 @@ void add_session_commands(CLI::App& app, parsed& p) {
     auto& open = command(s, p, "open", "Open a session; prints the proxy URL and the session's id",
                          [&p] { return session_open(p.common, p.session); });
     common(open, false);
-    add_order(open, options.name, options.type, options.on_behalf_of, options.user_token_file);
-    open.add_option("--parent", options.parent, "Session that this one belongs to")->type_name("ID");
+    add_order(open, options.order);
+    open.add_option("--parent", options.order.parent, "Session that this one belongs to")->type_name("ID");
     open.add_flag("--export", options.as_export, "Print the variables instead, for eval");
     open.add_option("--format", options.format, "Of --export: sh, fish, dotenv or json")->type_name("FORMAT");
     common(command(s, p, "list", "List sessions", [&p] { return session_list(p.common, p.session); }), false);

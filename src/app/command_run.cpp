@@ -28,19 +28,12 @@ std::vector<std::string> own_environment() {
 }
 
 result<std::string> order_of(common_options const& o, run_options const& r) {
-    json::object order{{"owner_pid", static_cast<std::int64_t>(getpid())}};
-    auto const put = [&](std::string_view name, std::string const& value) {
-        if (!value.empty()) order[name] = value;
-    };
-    put("name", r.name.empty() ? std::filesystem::path(r.command.front()).filename().string() : r.name);
-    put("type", r.type);
-    put("on_behalf_of", r.on_behalf_of);
-    if (!r.user_token_file.empty() || (!r.on_behalf_of.empty() && o.variables("LUMOAUTH_USER_TOKEN"))) {
-        auto const token = read_user_token(r.user_token_file, o.variables);
-        if (!token) return token.error();
-        order["user_token"] = (*token)->reveal();
-    }
-    return json::serialize(order);
+    auto named = r.order;
+    if (named.name.empty()) named.name = std::filesystem::path(r.command.front()).filename().string();
+    auto order = session_order_of(named, o.variables);
+    if (!order) return order.error();
+    (*order)["owner_pid"] = static_cast<std::int64_t>(getpid());
+    return json::serialize(*order);
 }
 
 // Says so where the session's end is not confirmed; the command's own status is passed on all the same.
@@ -87,17 +80,11 @@ int run_in_session(control::client& daemon, common_options const& o, run_options
 
 int run(common_options const& o, run_options const& r) {
     forbid_dumps();  // the agent runs as the same user, and what it must not see may be in our variables
-    if (auto daemon = connect_to_daemon(o)) {
-        if (!r.justification.empty())
-            fail("--justification has no effect: the running daemon goes by its own configuration");
-        return run_in_session(*daemon, o, r);
-    }
+    if (auto daemon = connect_to_daemon(o)) return run_in_session(*daemon, o, r);
     // No daemon: serve for this one command.
     auto const loaded = load_with(o, true);
     if (report_problems(loaded)) return exit_bad_configuration;
-    auto c = loaded.value;
-    if (!r.justification.empty())
-        for (auto& api : c.apis) api.justification = r.justification;
+    auto const& c = loaded.value;
     auto secret = load_client_secret(c, o.variables);
     if (!secret) return fail_run(secret.error().detail);
     auto own = private_daemon::start(c, *secret, o.variables);

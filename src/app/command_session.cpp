@@ -21,22 +21,11 @@ int print_json(json::value const& v) {
 }  // namespace
 
 int session_open(common_options const& o, session_options const& s) {
-    json::object order;
-    auto const put = [&](std::string_view name, std::string const& value) {
-        if (!value.empty()) order[name] = value;
-    };
-    put("name", s.name);
-    put("type", s.type);
-    put("on_behalf_of", s.on_behalf_of);
-    put("parent_session_id", s.parent);
-    if (!s.user_token_file.empty() || (!s.on_behalf_of.empty() && o.variables("LUMOAUTH_USER_TOKEN"))) {
-        auto const token = read_user_token(s.user_token_file, o.variables);
-        if (!token) return fail(token.error());
-        order["user_token"] = (*token)->reveal();
-    }
+    auto const order = session_order_of(s.order, o.variables);
+    if (!order) return fail(order.error());
     auto const format = parse_shell_format(s.format);
     if (!format) return fail("--format must be sh, fish, dotenv or json", exit_usage);
-    auto const opened = ask_daemon(o, "POST", "/v1/sessions", json::serialize(order), milliseconds{60'000});
+    auto const opened = ask_daemon(o, "POST", "/v1/sessions", json::serialize(*order), milliseconds{60'000});
     if (!opened) return exit_failed;
     if (s.as_json) return print_json(*opened);
     auto const& session = opened->get_object();

@@ -73,6 +73,24 @@ std::optional<json::value> ask_daemon(common_options const& o, std::string_view 
     return std::move(*document);
 }
 
+result<json::object> session_order_of(order_options const& order, variable_lookup const& variables) {
+    json::object document;
+    auto const put = [&](std::string_view name, std::string const& value) {
+        if (!value.empty()) document[name] = value;
+    };
+    put("name", order.name);
+    put("type", order.type);
+    put("on_behalf_of", order.on_behalf_of);
+    put("justification", order.justification);
+    put("parent_session_id", order.parent);
+    if (!order.user_token_file.empty() || (!order.on_behalf_of.empty() && variables("LUMOAUTH_USER_TOKEN"))) {
+        auto const token = read_user_token(order.user_token_file, variables);
+        if (!token) return token.error();
+        document["user_token"] = (*token)->reveal();
+    }
+    return document;
+}
+
 std::string text_member(json::object const& o, std::string_view name) {
     return string_member(o, name).value_or("");
 }

@@ -25,7 +25,8 @@ response error_response(error const& e) {
     out.status = e.code == errc::bad_argument ? 400 : e.code == errc::not_found ? 404 : http::mapping_of(e.code).status;
     out.content_type = "application/problem+json";
     out.body = http::problem_json(e);
-    if (e.retry_after > 0) out.fields.emplace_back("Retry-After", std::to_string(e.retry_after));
+    if (auto const wait = http::retry_after_of(e); wait > 0)
+        out.fields.emplace_back("Retry-After", std::to_string(wait));
     return out;
 }
 
@@ -151,13 +152,14 @@ void api::impl::open_session(request& r, parsed_target const& target, responder 
     if (!r.body.empty()) {
         auto const parsed = parse_json_object(r.body, errc::bad_argument);
         if (!parsed) return respond(error_response(parsed.error()));
-        if (auto const wrong = unknown_member(
-                *parsed, {"name", "type", "on_behalf_of", "parent_session_id", "user_token", "owner_pid"}))
+        if (auto const wrong = unknown_member(*parsed, {"name", "type", "on_behalf_of", "parent_session_id",
+                                                        "user_token", "justification", "owner_pid"}))
             return respond(error_response(*wrong));
         order.task.name = string_member(*parsed, "name").value_or("");
         order.task.type = string_member(*parsed, "type").value_or("");
         order.task.on_behalf_of = string_member(*parsed, "on_behalf_of").value_or("");
         order.parent_session_id = string_member(*parsed, "parent_session_id").value_or("");
+        order.justification = string_member(*parsed, "justification").value_or("");
         order.owner_pid = static_cast<long>(int_member(*parsed, "owner_pid").value_or(0));
         if (auto token = string_member(*parsed, "user_token")) order.user_token = make_secret(std::move(*token));
     }

@@ -30,7 +30,8 @@ entry_ptr permission_desk::open_entry(permission_need const& need, json::object 
     e->needs = needs;
     e->details = details;
     e->api = need.api->name;
-    e->justification = justification_of(need);
+    auto const session = sessions_.find(need.session_id);
+    e->justification = justification_of(need, session ? std::string_view(session->order.justification) : "");
     e->requested_ttl =
         need.api->requested_ttl > seconds(0) ? std::min(need.api->requested_ttl, longest_ttl) : default_ttl;
     e->created_at = core_.wall_now();

@@ -37,10 +37,11 @@ std::string one_line(std::string_view text, std::size_t longest) {
     return line.substr(first, line.find_last_not_of(' ') - first + 1);
 }
 
-std::string justification_of(permission_need const& need) {
+std::string justification_of(permission_need const& need, std::string_view session_pattern) {
     auto own = one_line(need.justification, longest_justification);
     if (!own.empty()) return own;
-    std::string_view const pattern = need.api ? std::string_view(need.api->justification) : "{method} {url}";
+    std::string_view pattern = need.api ? std::string_view(need.api->justification) : "{method} {url}";
+    if (!session_pattern.empty()) pattern = session_pattern;
     std::array<std::pair<std::string_view, std::string_view>, 4> const values{{
         {"{method}", need.method},
         {"{url}", need.url},

@@ -48,11 +48,12 @@ def ended_cleanly(emulator, tasks=1):
 
 
 def test_succeeds(runner, emulator):
-    done = runner.run("--name", "quarterly review", "--", "curl", "-sS", "--noproxy", "",
+    done = runner.run("--name", "quarterly review", "--justification", "audit: {method}", "--", "curl", "-sS", "--noproxy", "",
                       emulator.api_tls_url + DOCUMENT)
     assert done.returncode == 0, done.stderr
     assert "Q4 revenue" in done.stdout
     assert emulator.state()["tasks"][0]["name"] == "quarterly review"
+    assert [r["justification"] for r in emulator.state()["requests"]] == ["audit: GET"]
     ended_cleanly(emulator)
 
 

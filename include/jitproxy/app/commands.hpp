@@ -36,18 +36,17 @@ int check(common_options const& o);
 int status(common_options const& o, bool as_json);
 int doctor(common_options const& o);
 
+struct order_options {  // of a session
+    std::string name, type, on_behalf_of, justification, user_token_file, parent;
+};
 struct run_options {
-    std::string name;
-    std::string type;
-    std::string on_behalf_of;
-    std::string justification;
-    std::string user_token_file;
+    order_options order;
     std::vector<std::string> command;
 };
 int run(common_options const& o, run_options const& r);
 
 struct session_options {
-    std::string name, type, on_behalf_of, parent, user_token_file;
+    order_options order;
     std::string id;
     std::string format = "sh";  // of --export
     bool as_json = false, as_export = false, no_wait = false;

@@ -18,6 +18,8 @@ inline constexpr milliseconds answer_time{15'000};
 [[nodiscard]] std::optional<json::value> ask_daemon(common_options const& o, std::string_view method,
                                                     std::string const& target, std::string const& body = {},
                                                     milliseconds timeout = answer_time);
+// The body of POST /v1/sessions. Errors: those of read_user_token.
+[[nodiscard]] result<json::object> session_order_of(order_options const& order, variable_lookup const& variables);
 [[nodiscard]] std::string text_member(json::object const& o, std::string_view name);  // "" where absent or null
 [[nodiscard]] environment environment_of(json::object const& session);                // its "env"
 

@@ -26,6 +26,8 @@ struct session_order {
     task_order task;
     std::string parent_session_id;
     secret_ptr user_token;  // for on_behalf_of; may be null
+    std::string
+        justification;  // why permissions are asked for, in the API's stead; a pattern as [[api]] justification is
     bool automatic = false;
     long owner_pid = 0;            // of `run`; 0: none
     milliseconds idle_timeout{0};  // closed when nothing was seen for so long; 0: never, but for the automatic one

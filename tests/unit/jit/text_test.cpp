@@ -56,13 +56,17 @@ TEST_CASE("justification") {
         a.justification = r.pattern;
         n.api = std::make_shared<policy::api const>(a);
         n.justification = r.own;
-        CHECK(justification_of(n) == r.said);
+        CHECK(justification_of(n, "") == r.said);
     }
+    n.justification.clear();
+    CHECK(justification_of(n, "the session's: {method}") == "the session's: GET");
+    n.justification = "the agent's";
+    CHECK(justification_of(n, "the session's") == "the agent's");
     n.api = nullptr;
     n.justification.clear();
-    CHECK(justification_of(n) == "GET https://api.example/{host}/doc");
+    CHECK(justification_of(n, "") == "GET https://api.example/{host}/doc");
     n.url = std::string(1000, 'u');
-    CHECK(justification_of(n).size() == 500);
+    CHECK(justification_of(n, "").size() == 500);
 }
 
 TEST_CASE("what a client is told of a failure") {
