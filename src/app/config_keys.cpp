@@ -159,7 +159,11 @@ constexpr config_key keys[] = {
         .at_most(one_day),
     key("timeouts", "drain", duration, AT(timeouts.drain), "Requests in flight at shutdown.")
         .at_most(ms(seconds{3600})),
-    key("limits", "connections", count, AT(limits.connections), "Client connections at the same time.")
+    key("limits", "connections", count, AT(limits.connections), "Client connections at the same time; more: 503.")
+        .at_least(1)
+        .at_most(1'000'000),
+    key("limits", "session_connections", count, AT(limits.session_connections),
+        "And in one session; clients without session credentials count as one session.")
         .at_least(1)
         .at_most(1'000'000),
     key("limits", "request_line_bytes", size, AT(limits.request_line_bytes), "A request line; longer: 414.")

@@ -74,6 +74,7 @@ proxy::server_options server_settings(config const& c) {
     out.limits.head.bytes = l.head_bytes;
     out.limits.head.fields = l.head_fields;
     out.limits.connections = l.connections;
+    out.limits.session_connections = l.session_connections;
     out.limits.replay_memory = l.replay_memory;
     out.limits.replay_file = l.replay_file;
     out.limits.held_body = l.held_body;

@@ -79,6 +79,12 @@ error_mapping mapping_of(errc code) noexcept {
     return table[at < std::size(table) ? at : static_cast<std::size_t>(errc::internal)].mapping;
 }
 
+int retry_after_of(error const& e) noexcept {
+    constexpr int usual = 5;
+    if (e.retry_after > 0) return e.retry_after;
+    return mapping_of(e.code).status == 503 && retry_may_help(e.code) ? usual : 0;
+}
+
 std::string proxy_status_value(std::string_view error_type, std::string_view details) {
     std::string value = "jitproxy";
     if (!error_type.empty()) value.append("; error=").append(error_type);
@@ -101,7 +107,7 @@ std::string problem_json(error const& e) {
     document["status"] = mapping.status;
     document["detail"] = e.detail.empty() ? std::string{mapping.title} : to_utf8(e.detail, most_detail);
     document["code"] = name_of(e.code);
-    if (e.retry_after > 0) document["retry_after"] = e.retry_after;
+    if (auto const wait = retry_after_of(e); wait > 0) document["retry_after"] = wait;
     return json::serialize(document);
 }
 
@@ -118,7 +124,7 @@ void write_error_reply(std::string& out, error const& e, reply_options const& op
     field("Cache-Control", "no-store");
     field("Proxy-Status", proxy_status_value(mapping.proxy_status, e.detail.empty() ? mapping.title : e.detail));
     if (mapping.status == 407) field("Proxy-Authenticate", "Basic realm=\"jitproxy\"");
-    if (e.retry_after > 0) field("Retry-After", std::to_string(e.retry_after));
+    if (auto const wait = retry_after_of(e); wait > 0) field("Retry-After", std::to_string(wait));
     if (!options.date.empty()) field("Date", options.date);
     for (auto const& [name, value] : options.extra) field(name, value);
     // Said either way: a client of HTTP/1.0 takes silence for the other answer than one of 1.1.

@@ -146,9 +146,7 @@ io_result endpoint::handshake() {
     if (auto const sent = flush(); sent.status == io_status::failed && status != io_status::ok)
         status = io_status::failed;
     if (status == io_status::eof) status = io_status::failed;
-    if (status == io_status::ok && !cipher_out_.empty())
-        status = io_status::ok;  // the rest leaves with the first write
-    return {status, 0};
+    return {status, 0};  // ok: what the socket did not take yet leaves with the first write
 }
 
 error endpoint::handshake_error() const {

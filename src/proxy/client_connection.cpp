@@ -13,8 +13,8 @@ constexpr std::size_t most_discarded =
 constexpr milliseconds linger_time{2000};
 }  // namespace
 
-client_connection::client_connection(proxy::worker& w, net::tcp_socket socket)
-    : worker_(w), limit_(w.deadlines, waker_), stream_(std::move(socket), w.buffers) {
+client_connection::client_connection(proxy::worker& w, net::tcp_socket socket, std::optional<admission::place> place)
+    : worker_(w), limit_(w.deadlines, waker_), stream_(std::move(socket), w.buffers), place_(std::move(place)) {
     stream_.set_waker(&waker_);
 }
 
@@ -32,12 +32,20 @@ void client_connection::cut() {
 
 net::task<> client_connection::run() {
     try {
-        co_await serve();
+        if (place_)
+            co_await serve();
+        else
+            co_await refuse();
     } catch (std::exception const& e) {
         log::error("connection ended by a defect", {{"what", e.what()}});
     }
     stream_.close();
     worker_.remove(this);
+}
+
+net::task<> client_connection::refuse() {
+    (void)co_await reject(make_error(errc::limit_reached, "too many client connections ([limits] connections)"));
+    co_await linger();
 }
 
 net::task<> client_connection::serve() {

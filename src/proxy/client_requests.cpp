@@ -12,6 +12,7 @@ namespace jitproxy::proxy {
 
 namespace {
 
+constexpr std::string_view without_credentials = "*";  // counts as a session's id; none looks like this
 constexpr std::string_view tunnel_established = "HTTP/1.1 200 Connection established\r\n\r\n";
 constexpr unsigned char tls_handshake_record = 0x16;  // RFC 8446 5.1
 
@@ -57,8 +58,11 @@ net::task<client_connection::after> client_connection::handle_request() {
     co_return (keep && keep_alive_ && !worker_.draining) ? after::next_request : after::close;
 }
 
-result<std::string> client_connection::identify() const {
-    return worker_.sessions.authenticate(head_, worker_.options.session_required);
+result<std::string> client_connection::identify() {
+    auto session_id = worker_.sessions.authenticate(head_, worker_.options.session_required);
+    if (session_id && !worker_.admission.move(*place_, session_id->empty() ? without_credentials : *session_id))
+        return make_error(errc::limit_reached, "too many connections of this session ([limits] session_connections)");
+    return session_id;
 }
 
 // Inside an intercepted tunnel the CONNECT target is the destination; everything that names another is misdirected (RFC

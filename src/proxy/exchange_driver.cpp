@@ -141,7 +141,6 @@ net::task<exchange_driver::event> exchange_driver::answer(error what) {
     log::debug("answered by the proxy",
                {{"code", name_of(what.code)}, {"detail", what.detail}, {"origin", request_.to.origin}});
     upstream_.reset();
-    if (what.code == errc::as_unreachable && what.retry_after == 0) what.retry_after = 5;
     if (!body_.complete() || worker_.draining) keep_alive_ = false;
     std::string text;
     http::write_error_reply(

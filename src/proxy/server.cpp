@@ -38,11 +38,17 @@ result<worker::acceptor> open_listener(boost::asio::io_context& io, tcp::endpoin
 }  // namespace
 
 struct server::impl {
-    impl(boost::asio::io_context& c, server_options o) : control(c), options(std::move(o)), link(c), drain_timer(c) {}
+    impl(boost::asio::io_context& c, server_options o)
+        : control(c),
+          options(std::move(o)),
+          link(c),
+          places(options.limits.connections, options.limits.session_connections),
+          drain_timer(c) {}
 
     boost::asio::io_context& control;
     server_options options;
     control_link link;
+    admission places;
     routing route;
     std::vector<std::unique_ptr<worker>> workers;
     std::vector<std::thread> threads;
@@ -89,7 +95,7 @@ server::server(boost::asio::io_context& control, server_options options, policy:
     if (auto made = impl_->make_route(std::move(rules), std::move(authority)); !made) throw failure(made.error());
     auto const via = http::make_via_pseudonym();
     for (unsigned i = 0; i < std::max(1U, impl_->options.workers); ++i) {
-        impl_->workers.push_back(std::make_unique<worker>(impl_->options, via, impl_->link));
+        impl_->workers.push_back(std::make_unique<worker>(impl_->options, via, impl_->link, impl_->places));
         impl_->workers.back()->set_routing(impl_->route);
     }
 }

@@ -8,6 +8,7 @@ namespace jitproxy::proxy {
 namespace {
 
 constexpr std::size_t scratch_size = 256 * 1024;
+constexpr std::size_t most_refused = 64;  // connections over the limit, told so at the same time
 
 net::upstream_options upstream_options_of(server_options const& o) {
     return {o.timeouts.connect, o.timeouts.tls_handshake, o.timeouts.pool_idle, o.limits.pool_per_origin};
@@ -15,10 +16,11 @@ net::upstream_options upstream_options_of(server_options const& o) {
 
 }  // namespace
 
-worker::worker(server_options const& o, std::string pseudonym, control_link& link)
+worker::worker(server_options const& o, std::string pseudonym, control_link& link, proxy::admission& places)
     : options(o),
       via(std::move(pseudonym)),
       control(link),
+      admission(places),
       deadlines(std::chrono::steady_clock::now()),
       upstreams(io, buffers, upstream_options_of(o), o.resolver),
       scratch(scratch_size),
@@ -48,14 +50,21 @@ void worker::accept_on(std::size_t index) {
             accept_again_.push_back(index);
             return;
         }
-        tally::add(counts.connections);
-        tally::add(counts.open);
-        auto connection = std::make_unique<client_connection>(*this, std::move(socket));
-        auto* raw = connection.get();
-        connections_.emplace(raw, std::move(connection));
-        raw->start();
+        take(std::move(socket));
         accept_on(index);
     });
+}
+
+void worker::take(net::tcp_socket socket) {
+    tally::add(counts.connections);
+    auto place = admission.enter();
+    // One that is over the limit is told so, unless there are many of them: then it is closed without a word.
+    if (!place && ++refused_ > most_refused) return void(--refused_);
+    auto connection = std::make_unique<client_connection>(*this, std::move(socket), std::move(place));
+    auto* raw = connection.get();
+    connections_.emplace(raw, std::move(connection));
+    counts.open.store(connections_.size(), std::memory_order_relaxed);
+    raw->start();
 }
 
 void worker::stop_accepting() {
@@ -91,6 +100,7 @@ void worker::check_empty() {
 
 void worker::remove(client_connection* connection) {
     boost::asio::post(io, [this, connection] {
+        if (!connection->admitted()) --refused_;
         if (connections_.erase(connection) != 0) counts.open.store(connections_.size(), std::memory_order_relaxed);
         check_empty();
     });

@@ -80,6 +80,7 @@ struct config {
     } timeouts;
     struct {
         std::uint64_t connections = 10'000;
+        std::uint64_t session_connections = 10'000;
         std::uint64_t request_line_bytes = 8ULL << 10;
         std::uint64_t head_bytes = 64ULL << 10;
         std::uint64_t head_fields = 128;

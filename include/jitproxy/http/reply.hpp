@@ -17,6 +17,8 @@ struct error_mapping {
 };
 [[nodiscard]] error_mapping mapping_of(errc code) noexcept;
 [[nodiscard]] std::string_view reason_phrase(unsigned status) noexcept;
+// Seconds for Retry-After: what the error says, else 5 for a 503 that goes away by itself, else 0: none.
+[[nodiscard]] int retry_after_of(error const& e) noexcept;
 
 struct reply_options {
     bool head_only = false;   // HEAD: no body, but its length
@@ -24,7 +26,7 @@ struct reply_options {
     std::span<extra_field const> extra;
     std::string_view date;  // http_date(); empty: no Date
 };
-// A whole answer. Adds Proxy-Authenticate: Basic realm="jitproxy" to a 407, and Retry-After from the error.
+// A whole answer. Adds Proxy-Authenticate: Basic realm="jitproxy" to a 407, and Retry-After (retry_after_of).
 void write_error_reply(std::string& out, error const& e, reply_options const& options);
 // The Proxy-Status value: `jitproxy; error=dns_timeout; details="…"`. For answers that came from upstream: error
 // optional. Details are cut to 512 bytes; what is no printable ASCII becomes "?".

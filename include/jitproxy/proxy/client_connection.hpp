@@ -13,6 +13,7 @@
 #include "jitproxy/net/task.hpp"
 #include "jitproxy/net/waker.hpp"
 #include "jitproxy/policy/rules.hpp"
+#include "jitproxy/proxy/admission.hpp"
 
 namespace jitproxy::proxy {
 
@@ -30,7 +31,8 @@ struct client_side {
 
 class client_connection {
   public:
-    client_connection(proxy::worker& w, net::tcp_socket socket);
+    // Without a place it is answered 503 and closed.
+    client_connection(proxy::worker& w, net::tcp_socket socket, std::optional<admission::place> place);
     ~client_connection();
     client_connection(client_connection const&) = delete;
     client_connection& operator=(client_connection const&) = delete;
@@ -38,6 +40,7 @@ class client_connection {
     void start();
     void wake() { waker_.wake(); }
     void cut();
+    [[nodiscard]] bool admitted() const noexcept { return place_.has_value(); }
 
   private:
     enum class after : std::uint8_t { next_request, close };
@@ -53,6 +56,7 @@ class client_connection {
 
     net::task<> run();
     net::task<> serve();
+    net::task<> refuse();
     net::task<head_state> read_head();
     net::task<after> handle_request();
     net::task<after> handle_connect(http::request_target target);
@@ -63,7 +67,7 @@ class client_connection {
     net::task<bool> discard_body();
     net::task<> linger();
 
-    [[nodiscard]] result<std::string> identify() const;
+    [[nodiscard]] result<std::string> identify();
     [[nodiscard]] result<void> resolve_inside(http::request_target& target) const;
     [[nodiscard]] result<exchange_request> plan(http::request_target const& target, std::string session_id) const;
 
@@ -71,6 +75,7 @@ class client_connection {
     net::waker waker_;
     net::deadline limit_;
     net::endpoint stream_;
+    std::optional<admission::place> place_;
     bool cut_ = false;
     std::string head_bytes_;
     http::request_head head_;

@@ -30,7 +30,8 @@ struct timeouts {  // each is the longest that one step may take without progres
 };
 struct limits {
     http::head_limits head;
-    std::size_t connections = 10'000;
+    std::size_t connections = 10'000;                 // of clients, over all workers
+    std::size_t session_connections = 10'000;         // of them in one session; clients without credentials are one
     std::size_t replay_memory = 256 * 1024;           // of a request body, in memory
     std::uint64_t replay_file = 64ULL * 1024 * 1024;  // and in an unlinked temporary file beyond that
     std::size_t held_body = 64 * 1024;                // of an API's 403 while permission is sought

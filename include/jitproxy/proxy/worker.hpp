@@ -14,6 +14,7 @@
 #include "jitproxy/net/buffer.hpp"
 #include "jitproxy/net/deadline.hpp"
 #include "jitproxy/net/upstreams.hpp"
+#include "jitproxy/proxy/admission.hpp"
 #include "jitproxy/proxy/control_link.hpp"
 #include "jitproxy/proxy/leaf_contexts.hpp"
 #include "jitproxy/proxy/replay.hpp"
@@ -35,7 +36,7 @@ class worker {
   public:
     using acceptor = boost::asio::basic_socket_acceptor<boost::asio::ip::tcp, boost::asio::io_context::executor_type>;
 
-    worker(server_options const& options, std::string via, control_link& control);
+    worker(server_options const& options, std::string via, control_link& control, proxy::admission& admission);
     ~worker();
     worker(worker const&) = delete;
     worker& operator=(worker const&) = delete;
@@ -60,6 +61,7 @@ class worker {
     server_options const& options;
     std::string const via;
     control_link& control;
+    proxy::admission& admission;
     net::buffer_pool buffers;
     net::deadlines deadlines;
     net::upstreams upstreams;
@@ -79,10 +81,12 @@ class worker {
 
   private:
     void accept_on(std::size_t index);
+    void take(net::tcp_socket socket);
     void arm_tick();
     void check_empty();
 
     std::vector<acceptor> acceptors_;
+    std::size_t refused_ = 0;                // connections over the limit that are being told so
     std::vector<std::size_t> accept_again_;  // acceptors whose last accept failed
     boost::asio::basic_waitable_timer<std::chrono::steady_clock, boost::asio::wait_traits<std::chrono::steady_clock>,
                                       boost::asio::io_context::executor_type>

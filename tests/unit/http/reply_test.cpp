@@ -135,6 +135,19 @@ TEST_CASE("an error without a detail explains itself") {
     CHECK(reply.body.find("retry_after") == std::string::npos);
 }
 
+TEST_CASE("a 503 that goes away by itself says when to come again") {
+    for (auto code : {errc::as_unreachable, errc::as_rate_limited, errc::limit_reached, errc::shutting_down}) {
+        INFO(name_of(code));
+        parsed_reply const reply{make_error(code), {}};
+        CHECK(reply.head.status == 503);
+        CHECK(reply.value("Retry-After") == "5");
+        CHECK(reply.body.find("\"retry_after\":5") != std::string::npos);
+    }
+    CHECK(parsed_reply(error{errc::as_unreachable, "", 30}, {}).value("Retry-After") == "30");
+    for (auto code : {errc::configuration, errc::storage})
+        CHECK(parsed_reply(make_error(code), {}).value("Retry-After") == "(absent)");
+}
+
 TEST_CASE("a 407 brings a Basic challenge") {
     for (auto code : {errc::session_required, errc::session_unknown})
         CHECK(parsed_reply(make_error(code), {}).value("Proxy-Authenticate") == "Basic realm=\"jitproxy\"");
