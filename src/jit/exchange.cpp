@@ -38,7 +38,7 @@ exchange_action exchange::on(request_ready const& e) {
     protected_ = true;
     keep_authorization_ = e.keep_authorization;
     session_ = e.session;
-    if (!session_->accepting) return answer(make_error(errc::shutting_down, "the session is closed or closing"));
+    if (!session_->accepts()) return answer(make_error(errc::shutting_down, "the session is closed or closing"));
     // The agent's own Authorization wins for the first attempt, even where a grant is at hand. Where the API does not
     // find it enough, permission is sought as ever, and the next attempt carries the scoped token: that is what the
     // API asked for.
@@ -116,7 +116,7 @@ exchange_action exchange::on(bearer_refreshed const& e) {
     session_ = *e.session;
     grant_in_use_.clear();
     fresh_grant_ = false;
-    if (!session_->accepting) return answer(make_error(errc::shutting_down, "the session is closed or closing"));
+    if (!session_->accepts()) return answer(make_error(errc::shutting_down, "the session is closed or closing"));
     if (!replayable_)
         return relay(
             failed("the API refused a token that had died, and the request body is too large to be sent again "

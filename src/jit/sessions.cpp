@@ -162,7 +162,9 @@ session_ptr session_table::find(std::string const& session_id) const {
 }
 
 void session_table::publish(session_record& s) {
+    if (!s.serving()) s.ended->store(true, std::memory_order_release);
     auto snapshot = std::make_shared<session_snapshot>();
+    snapshot->ended = s.ended;
     snapshot->session_id = s.info.session_id;
     snapshot->proxy_secret = s.proxy_secret;
     snapshot->automatic = s.order.automatic;

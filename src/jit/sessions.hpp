@@ -22,6 +22,7 @@ struct session_record {
     std::shared_ptr<token_keeper> keeper;  // the agent's, or its own where it acts for a user
     bearer last_bearer;                    // what was published last
     secret_ptr proxy_secret;
+    std::shared_ptr<std::atomic<bool>> ended = std::make_shared<std::atomic<bool>>(false);
     snapshot_ptr snapshot;  // null until it was open
     std::string closed_because;
     steady_time last_seen;

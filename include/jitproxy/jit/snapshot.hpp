@@ -1,6 +1,7 @@
 // What a worker knows of a session: an immutable copy, made on the control thread and sent to every worker. The hot
 // path reads its worker's own copy and never waits for the control thread.
 #pragma once
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -25,13 +26,20 @@ struct string_hash {  // heterogeneous lookup
 
 struct session_snapshot {
     std::string session_id;
-    secret_ptr proxy_secret;              // password of the proxy credentials; empty for the automatic session
-    bool automatic = false;               // the one for clients without credentials
-    bool accepting = true;                // false from the first moment of closing
+    secret_ptr proxy_secret;  // password of the proxy credentials; empty for the automatic session
+    bool automatic = false;   // the one for clients without credentials
+    bool accepting = true;    // false in what is published when closing begins
+    // Shared by every copy and set when closing begins: seen at once, also by a worker with an older copy. May be null.
+    std::shared_ptr<std::atomic<bool> const> ended;
     secret_ptr bearer;                    // the agent's own, or the delegated one
     std::uint64_t bearer_generation = 0;  // tells a refreshed bearer from the one that was refused
     // Grants by resource_key(): "METHOD https://host:port/path?query".
     std::unordered_map<std::string, scoped_bearer, string_hash, std::equal_to<>> grants;
+
+    // May a request of this session be served now?
+    [[nodiscard]] bool accepts() const noexcept {
+        return accepting && (!ended || !ended->load(std::memory_order_acquire));
+    }
 };
 using snapshot_ptr = std::shared_ptr<session_snapshot const>;
 
