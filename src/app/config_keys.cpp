@@ -151,6 +151,9 @@ constexpr config_key keys[] = {
     key("timeouts", "upstream_head", duration, AT(timeouts.upstream_head), "The head of an upstream's answer.")
         .at_least(100)
         .at_most(one_day),
+    key("timeouts", "continue_wait", duration, AT(timeouts.continue_wait),
+        "An upstream's 100 (Continue), before a client that waits for it is told to send its body.")
+        .at_most(ms(seconds{300})),
     key("timeouts", "tunnel_idle", duration, AT(timeouts.tunnel_idle), "A tunnel without a byte either way.")
         .at_least(100)
         .at_most(one_day),

@@ -66,6 +66,7 @@ proxy::server_options server_settings(config const& c) {
     out.timeouts.connect = t.connect;
     out.timeouts.tls_handshake = t.tls_handshake;
     out.timeouts.upstream_head = t.upstream_head;
+    out.timeouts.continue_wait = t.continue_wait;
     out.timeouts.tunnel_idle = t.tunnel_idle;
     out.timeouts.pool_idle = t.pool_idle;
     out.timeouts.drain = t.drain;

@@ -119,7 +119,9 @@ result<chunk_decoder::step> chunk_decoder::next(std::string_view input) {
             overhead_ -= static_cast<std::uint32_t>(std::min<std::size_t>(overhead_, size));
             return step{at + size, input.substr(at, size)};
         }
+        bool const in_trailers = state_ >= state::trailer_start && state_ <= state::trailer_lf;
         if (auto const* wrong = take(input[at])) return fail(wrong);
+        if (in_trailers && state_ != state::last_lf) trailers_.push_back(input[at]);
         ++at;
     }
     return step{at, {}};

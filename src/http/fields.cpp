@@ -83,6 +83,13 @@ std::optional<std::uint32_t> max_forwards(request_head const& head) noexcept {
     return f == nullptr ? std::nullopt : parse_number(f->value);
 }
 
+bool accepts_trailers(request_head const& head) noexcept {
+    if (head.version == version::http_1_0) return false;
+    return std::any_of(head.fields.begin(), head.fields.end(), [](field const& f) {
+        return f.id == field_id::te && list_contains(f.value, "trailers");  // with a parameter it is another member
+    });
+}
+
 std::optional<std::uint32_t> prefer_wait(request_head const& head) noexcept {
     for (auto const& f : head.fields) {
         if (f.id != field_id::prefer) continue;

@@ -32,7 +32,6 @@ bool is_hop_by_hop(field const& f) noexcept {
         case field_id::proxy_authenticate:
         case field_id::proxy_authorization:
         case field_id::te:
-        case field_id::trailer:
         case field_id::transfer_encoding:
         case field_id::upgrade:
             return true;
@@ -86,11 +85,6 @@ bool is_proxy_field(std::string_view name) noexcept {
     return name.size() > prefix.size() && iequals(name.substr(0, prefix.size()), prefix);
 }
 
-// "trailers", the one member of TE that may be passed on; parameters make it another.
-bool accepts_trailers(field const& f) noexcept {
-    return f.id == field_id::te && list_contains(f.value, "trailers");
-}
-
 bool is_field_value(std::string_view text) noexcept {
     return std::all_of(text.begin(), text.end(), [](char c) { return detail::is(c, detail::value_char); });
 }
@@ -113,6 +107,7 @@ void write_request_head(std::string& out, request_head const& head, outgoing_req
     // A bearer that cannot be sent must not let the agent's own credentials through in its place.
     bool const replace_authorization = !options.bearer.empty() && !keeps_own;
     connection_options const connection{head.fields};
+    bool const takes_trailers = accepts_trailers(head);
     bool trailers = false;
     bool length_written = false;
 
@@ -142,7 +137,7 @@ void write_request_head(std::string& out, request_head const& head, outgoing_req
                 }
                 break;
             case field_id::te:
-                if (!trailers && accepts_trailers(f)) {
+                if (!trailers && takes_trailers && list_contains(f.value, "trailers")) {
                     append_field(out, f.name, "trailers");
                     trailers = true;
                 }
@@ -150,6 +145,12 @@ void write_request_head(std::string& out, request_head const& head, outgoing_req
             case field_id::upgrade:
                 if (options.upgrade) append_field(out, f.name, f.value);
                 continue;
+            case field_id::trailer:
+                if (options.framing.kind != body_kind::chunked) continue;
+                break;
+            case field_id::expect:  // RFC 9110 10.1.1: not of HTTP/1.0
+                if (head.version == version::http_1_0) continue;
+                break;
             default:
                 if (is_hop_by_hop(f) || is_proxy_field(f.name)) continue;
         }
@@ -200,6 +201,7 @@ void write_response_head(std::string& out, response_head const& head, outgoing_r
             upgrade_written = true;
             continue;
         }
+        if (f.id == field_id::trailer && !options.trailers) continue;
         if (is_hop_by_hop(f) || iequals(f.name, "Proxy-Authentication-Info") || connection.remove(f)) continue;
         if (f.id == field_id::date) date_seen = true;
         append_field(out, f.name, f.value);

@@ -72,6 +72,24 @@ constexpr bool in_order() {
 }
 static_assert(in_order(), "one entry for each errc, in its order");
 
+void append_field(std::string& out, std::string_view name, std::string_view value) {
+    out.append(name).append(": ").append(value).append("\r\n");
+}
+
+void begin(std::string& out, unsigned status, reply_options const& options) {
+    out.append("HTTP/1.1 ").append(std::to_string(status)).append(1, ' ').append(reason_phrase(status)).append("\r\n");
+    if (!options.date.empty()) append_field(out, "Date", options.date);
+}
+
+void finish(std::string& out, std::string_view content_type, std::string_view body, reply_options const& options) {
+    if (!content_type.empty()) append_field(out, "Content-Type", content_type);
+    append_field(out, "Content-Length", std::to_string(body.size()));
+    // Said either way: a client of HTTP/1.0 takes silence for the other answer than one of 1.1.
+    append_field(out, "Connection", options.keep_alive ? "keep-alive" : "close");
+    out.append("\r\n");
+    if (!options.head_only) out.append(body);
+}
+
 }  // namespace
 
 error_mapping mapping_of(errc code) noexcept {
@@ -113,24 +131,27 @@ std::string problem_json(error const& e) {
 
 void write_error_reply(std::string& out, error const& e, reply_options const& options) {
     auto const mapping = mapping_of(e.code);
-    auto const body = problem_json(e);
-    auto const field = [&out](std::string_view name, std::string_view value) {
-        out.append(name).append(": ").append(value).append("\r\n");
-    };
-    out.append("HTTP/1.1 ").append(std::to_string(mapping.status)).append(1, ' ');
-    out.append(reason_phrase(mapping.status)).append("\r\n");
-    field("Content-Type", "application/problem+json");
-    field("Content-Length", std::to_string(body.size()));
-    field("Cache-Control", "no-store");
-    field("Proxy-Status", proxy_status_value(mapping.proxy_status, e.detail.empty() ? mapping.title : e.detail));
-    if (mapping.status == 407) field("Proxy-Authenticate", "Basic realm=\"jitproxy\"");
-    if (auto const wait = retry_after_of(e); wait > 0) field("Retry-After", std::to_string(wait));
-    if (!options.date.empty()) field("Date", options.date);
-    for (auto const& [name, value] : options.extra) field(name, value);
-    // Said either way: a client of HTTP/1.0 takes silence for the other answer than one of 1.1.
-    field("Connection", options.keep_alive ? "keep-alive" : "close");
-    out.append("\r\n");
-    if (!options.head_only) out.append(body);
+    begin(out, mapping.status, options);
+    append_field(out, "Cache-Control", "no-store");
+    append_field(out, "Proxy-Status",
+                 proxy_status_value(mapping.proxy_status, e.detail.empty() ? mapping.title : e.detail));
+    if (mapping.status == 407) append_field(out, "Proxy-Authenticate", "Basic realm=\"jitproxy\"");
+    if (auto const wait = retry_after_of(e); wait > 0) append_field(out, "Retry-After", std::to_string(wait));
+    finish(out, "application/problem+json", problem_json(e), options);
+}
+
+void write_final_recipient_reply(std::string& out, request_head const& head, reply_options const& options) {
+    begin(out, 200, options);
+    if (head.method != "TRACE") return finish(out, {}, {}, options);
+    std::string request;
+    request.append(head.method).append(1, ' ').append(head.target);
+    request.append(head.version == version::http_1_1 ? " HTTP/1.1\r\n" : " HTTP/1.0\r\n");
+    for (auto const& f : head.fields) {
+        bool const secret = f.id == field_id::authorization || f.id == field_id::proxy_authorization ||
+                            iequals(f.name, "Cookie");  // RFC 9110 9.3.8
+        if (!secret) append_field(request, f.name, f.value);
+    }
+    finish(out, "message/http", request + "\r\n", options);
 }
 
 }  // namespace jitproxy::http

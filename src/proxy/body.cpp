@@ -68,7 +68,7 @@ body_status body_reader::decode(net::endpoint& from, std::string_view raw, bool 
     return body_status::data;
 }
 
-void body_writer::frame(pieces const& body, bool last, pieces& out) {
+void body_writer::frame(pieces const& body, bool last, std::string_view trailers, pieces& out) {
     if (kind_ == http::body_kind::chunked) {
         std::uint64_t size = 0;
         for (auto piece : body) size += piece.size();
@@ -81,8 +81,15 @@ void body_writer::frame(pieces const& body, bool last, pieces& out) {
             out.emplace_back("\r\n");
         }
         if (last && !ended_) {
-            out.push_back(http::last_chunk);
             ended_ = true;
+            if (trailers.empty()) {
+                out.push_back(http::last_chunk);
+            } else {
+                end_ = "0\r\n";
+                http::append_trailers(end_, trailers);
+                end_ += "\r\n";
+                out.push_back(end_);
+            }
         }
         return;
     }

@@ -140,7 +140,7 @@ net::task<client_connection::after> client_connection::reject(error e) {
     bool keep = whole && keep_alive_ && !worker_.draining;
     if (keep && body_pending_) keep = co_await discard_body();
     std::string text;
-    http::write_error_reply(text, e, {.head_only = head_.method == "HEAD", .keep_alive = keep});
+    http::write_error_reply(text, e, {.head_only = head_.method == "HEAD", .keep_alive = keep, .date = worker_.date()});
     bool const sent = co_await send_all(std::move(text));
     co_return (sent && keep) ? after::next_request : after::close;
 }

@@ -3,6 +3,7 @@
 #include "jitproxy/base/log.hpp"
 #include "jitproxy/http/forward.hpp"
 #include "jitproxy/http/reply.hpp"
+#include "jitproxy/net/mailbox.hpp"
 #include "jitproxy/proxy/client_connection.hpp"
 #include "jitproxy/proxy/exchange_driver.hpp"
 #include "jitproxy/proxy/tunnel.hpp"
@@ -38,7 +39,7 @@ net::task<client_connection::after> client_connection::handle_request() {
         session_id = inside_->session_id;
         if (!session_id.empty()) {
             auto const session = worker_.sessions.find(session_id);
-            if (!session || !session->accepting)
+            if (!session || !session->accepts())
                 co_return co_await reject(make_error(errc::session_unknown, "this session is closed"));
         }
     } else {
@@ -46,10 +47,11 @@ net::task<client_connection::after> client_connection::handle_request() {
             co_return co_await reject(
                 make_error(errc::bad_target,
                            "this is a forward proxy: the request target must be absolute, as in GET http://host/path"));
-        auto identity = identify();
+        auto identity = co_await identify();
         if (!identity) co_return co_await reject(identity.error());
         session_id = std::move(*identity);
     }
+    if (auto const left = http::max_forwards(head_); left && *left == 0) co_return co_await answer_as_last();
     auto planned = plan(*target, std::move(session_id));
     if (!planned) co_return co_await reject(planned.error());
     client_side const side{worker_, waker_, limit_, stream_, cut_};
@@ -58,11 +60,26 @@ net::task<client_connection::after> client_connection::handle_request() {
     co_return (keep && keep_alive_ && !worker_.draining) ? after::next_request : after::close;
 }
 
-result<std::string> client_connection::identify() {
+net::task<client_connection::after> client_connection::answer_as_last() {
+    bool keep = keep_alive_ && !worker_.draining;
+    if (keep && body_pending_) keep = co_await discard_body();
+    std::string text;
+    http::write_final_recipient_reply(text, head_, {.keep_alive = keep, .date = worker_.date()});
+    bool const sent = co_await send_all(std::move(text));
+    co_return (sent && keep) ? after::next_request : after::close;
+}
+
+net::task<result<std::string>> client_connection::identify() {
     auto session_id = worker_.sessions.authenticate(head_, worker_.options.session_required);
+    if (!session_id && session_id.error().code == errc::session_unknown) {
+        // A session that was opened this very moment may still be on its way to this worker: look again behind it.
+        co_await net::breathe(worker_.io, waker_);
+        session_id = worker_.sessions.authenticate(head_, worker_.options.session_required);
+    }
     if (session_id && !worker_.admission.move(*place_, session_id->empty() ? without_credentials : *session_id))
-        return make_error(errc::limit_reached, "too many connections of this session ([limits] session_connections)");
-    return session_id;
+        co_return make_error(errc::limit_reached,
+                             "too many connections of this session ([limits] session_connections)");
+    co_return session_id;
 }
 
 // Inside an intercepted tunnel the CONNECT target is the destination; everything that names another is misdirected (RFC
@@ -132,7 +149,7 @@ net::task<client_connection::after> client_connection::handle_connect(http::requ
     if (inside_)
         co_return co_await reject(make_error(errc::bad_target, "CONNECT inside an intercepted tunnel is not served"));
     if (body_pending_) co_return co_await reject(make_error(errc::malformed_request, "CONNECT has no body"));
-    auto identity = identify();
+    auto identity = co_await identify();
     if (!identity) co_return co_await reject(identity.error());
     auto const route = worker_.route.rules->route_connect(target.authority);
     if (!route) co_return co_await reject(route.error());

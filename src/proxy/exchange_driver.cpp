@@ -85,7 +85,7 @@ net::task<result<jit::request_ready>> exchange_driver::prepare() {
         if (!session) co_return session.error();
         session_ = std::move(*session);
     }
-    if (!session_ || !session_->accepting) co_return make_error(errc::session_unknown, "this session is closed");
+    if (!session_ || !session_->accepts()) co_return make_error(errc::session_unknown, "this session is closed");
     worker_.note_use(session_->session_id);
     ready.session = session_;
     if (!session_->grants.empty()) {
@@ -143,9 +143,10 @@ net::task<exchange_driver::event> exchange_driver::answer(error what) {
     upstream_.reset();
     if (!body_.complete() || worker_.draining) keep_alive_ = false;
     std::string text;
-    http::write_error_reply(
-        text, what,
-        {.head_only = request_.head->method == "HEAD", .keep_alive = keep_alive_ && http::keeps_alive(*request_.head)});
+    http::write_error_reply(text, what,
+                            {.head_only = request_.head->method == "HEAD",
+                             .keep_alive = keep_alive_ && http::keeps_alive(*request_.head),
+                             .date = worker_.date()});
     std::string_view const piece = text;
     answer_begun_ = true;
     auto status = down_.send(client_.stream, {&piece, 1});

@@ -17,6 +17,10 @@ http::body_framing exchange_driver::framing_to_client() const {
     return framing;
 }
 
+bool exchange_driver::passes_trailers() const {
+    return response_framing_.kind == http::body_kind::chunked && http::accepts_trailers(*request_.head);
+}
+
 void exchange_driver::write_head_to_client(jit::relay_response const& order, http::body_framing framing) {
     std::array<http::extra_field, 4> extra;
     std::size_t count = 0;
@@ -37,7 +41,9 @@ void exchange_driver::write_head_to_client(jit::relay_response const& order, htt
     outgoing.client_version = request_.head->version;
     outgoing.keep_alive = keep_alive_;
     outgoing.upgrade = response_.status == 101;
+    outgoing.trailers = passes_trailers();
     outgoing.via = worker_.via;
+    outgoing.date = worker_.date();
     outgoing.extra = {extra.data(), count};
     head_to_client_.clear();
     http::write_response_head(head_to_client_, response_, outgoing);
@@ -80,7 +86,7 @@ exchange_driver::moved exchange_driver::pump_down() {
         }
     }
     answer_ended_ = response_body_.complete();
-    down_framing_.frame(body, answer_ended_, framed);
+    down_framing_.frame(body, answer_ended_, passes_trailers() ? response_body_.trailers() : "", framed);
     if (framed.empty()) return answer_ended_ || took ? moved::yes : moved::no;
     auto const sent = down_.send(client_.stream, framed);
     answer_begun_ = true;
@@ -98,6 +104,7 @@ net::task<exchange_driver::event> exchange_driver::relay(jit::relay_response ord
                   body_.complete() && !worker_.draining;
     down_framing_ = body_writer(framing.kind);
     body_.stop_keeping();
+    if (body_withheld_) upload_over_ = true;  // answered without it: it is not wanted
     answer_ended_ = false;
     write_head_to_client(order, framing);
     auto const& timeouts = worker_.options.timeouts;

@@ -9,7 +9,11 @@ namespace jitproxy::proxy {
 
 namespace {
 constexpr unsigned most_interim = 16;  // 1xx heads before one answer
+
+bool expects_continue(http::request_head const& head) {  // any other expectation was refused before
+    return head.version == http::version::http_1_1 && head.find(http::field_id::expect) != nullptr;
 }
+}  // namespace
 
 jit::upstream_failed exchange_driver::failed_with(error what) const {
     // A failure of the client's is not mended by another connection.
@@ -39,6 +43,7 @@ net::task<exchange_driver::event> exchange_driver::send(jit::send_request order)
     http::write_request_head(head_out_, *request_.head, outgoing);
     body_.rewind();
     up_framing_ = body_writer(request_.framing.kind);
+    body_withheld_ = !body_invited_ && body_.untouched() && expects_continue(*request_.head);
 
     auto answered = co_await await_response();
     if (client_.cut) co_return jit::client_left{};
@@ -76,7 +81,7 @@ exchange_driver::moved exchange_driver::pump_up() {
     pieces framed;
     bool took = false;
     if (!head_out_.empty()) framed.push_back(head_out_);
-    if (!body_.at_end()) {
+    if (!body_.at_end() && !body_withheld_) {
         switch (body_.next(client_.stream, worker_.scratch, body)) {
             case body_status::data:  // perhaps a chunk's size line alone: nothing to send, and nothing armed
                 took = true;
@@ -95,7 +100,7 @@ exchange_driver::moved exchange_driver::pump_up() {
                 return moved::failed;
         }
     }
-    up_framing_.frame(body, body_.at_end(), framed);
+    up_framing_.frame(body, body_.at_end(), body_.trailers(), framed);
     if (!framed.empty()) {
         auto const sent = up_.send(*upstream_, framed);
         wipe(head_out_);
@@ -110,17 +115,27 @@ exchange_driver::moved exchange_driver::pump_up() {
     return framed.empty() && !took ? moved::no : moved::yes;
 }
 
-net::task<result<void>> exchange_driver::await_response() {
+milliseconds exchange_driver::patience() const {
     auto const& timeouts = worker_.options.timeouts;
-    client_.limit.expires_after(timeouts.upstream_head);
+    if (body_withheld_) return timeouts.continue_wait;
+    return upload_over_ ? timeouts.upstream_head : timeouts.body_idle;
+}
+
+net::task<result<void>> exchange_driver::await_response() {
+    client_.limit.expires_after(patience());
     unsigned turns = 0;
     for (;;) {
         auto const sent = pump_up();
         if (sent == moved::failed) co_return *client_failure_;
-        if (sent == moved::yes) client_.limit.expires_after(upload_over_ ? timeouts.upstream_head : timeouts.body_idle);
+        if (sent == moved::yes) client_.limit.expires_after(patience());
+        bool const withheld = body_withheld_;
         auto const received = take_response_head();
         if (!received) co_return received.error();
         if (*received == moved::yes) break;
+        if (withheld && !body_withheld_) {  // the origin wants the body now
+            client_.limit.expires_after(patience());
+            continue;
+        }
         if (sent == moved::yes) {
             if (++turns % net::turns_before_breath == 0) co_await net::breathe(worker_.io, client_.waker);
             continue;
@@ -128,6 +143,12 @@ net::task<result<void>> exchange_driver::await_response() {
         co_await client_.waker.wait();
         if (client_.cut) co_return make_error(errc::shutting_down);
         if (client_.limit.expired()) {
+            if (body_withheld_ && up_.empty(*upstream_)) {
+                // The origin may know nothing of 100 (Continue): the body goes on without it (RFC 9110 10.1.1).
+                invite_body();
+                client_.limit.expires_after(patience());
+                continue;
+            }
             if (upload_over_)
                 co_return make_error(errc::response_timeout,
                                      request_.to.origin + " sent no answer in time ([timeouts] upstream_head)");
@@ -183,15 +204,27 @@ result<exchange_driver::moved> exchange_driver::take_response_head() {
     return moved::yes;
 }
 
-// 100, 102, 103: RFC 9110 15.2. An HTTP/1.0 client does not know them.
+// 100, 102, 103: RFC 9110 15.2. An HTTP/1.0 client does not know them, and one 100 is enough for it.
 void exchange_driver::pass_interim_on() {
     if (request_.head->version == http::version::http_1_0) return;
+    if (response_.status == 100 && body_invited_) return;
+    if (response_.status == 100) body_invited_ = true;
+    if (response_.status == 100) body_withheld_ = false;
     http::outgoing_response outgoing;
     outgoing.via = worker_.via;
     std::string text;
     http::write_response_head(text, response_, outgoing);
-    std::string_view const piece = text;
-    if (down_.send(client_.stream, {&piece, 1}) == net::io_status::blocked) client_.stream.wait_write();
+    send_interim(text);
+}
+
+void exchange_driver::invite_body() {
+    body_invited_ = true;
+    body_withheld_ = false;
+    send_interim("HTTP/1.1 100 Continue\r\n\r\n");
+}
+
+void exchange_driver::send_interim(std::string_view text) {
+    if (down_.send(client_.stream, {&text, 1}) == net::io_status::blocked) client_.stream.wait_write();
 }
 
 // Keeps the beginning of the answer's body; the whole of it where it is short, so that the connection can be used again

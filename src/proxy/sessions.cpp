@@ -22,7 +22,7 @@ jit::snapshot_ptr session_table::find(std::string_view session_id) const {
 
 jit::snapshot_ptr session_table::automatic() const {
     auto found = find(automatic_);
-    return found && found->accepting ? found : nullptr;
+    return found && found->accepts() ? found : nullptr;
 }
 
 result<std::string> session_table::authenticate(http::request_head const& head, bool required) const {
@@ -38,7 +38,7 @@ result<std::string> session_table::authenticate(http::request_head const& head, 
         return std::string();
     }
     auto const session = find(credentials->user);
-    if (!session || !session->accepting || !session->proxy_secret ||
+    if (!session || !session->accepts() || !session->proxy_secret ||
         !constant_time_equal(session->proxy_secret->reveal(), credentials->password))
         return make_error(errc::session_unknown,
                           "no open session has these proxy credentials; it may have been closed");

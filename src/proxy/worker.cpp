@@ -1,6 +1,7 @@
 #include "jitproxy/proxy/worker.hpp"
 
 #include "jitproxy/base/log.hpp"
+#include "jitproxy/http/forward.hpp"
 #include "jitproxy/proxy/client_connection.hpp"
 
 namespace jitproxy::proxy {
@@ -21,7 +22,7 @@ worker::worker(server_options const& o, std::string pseudonym, control_link& lin
       via(std::move(pseudonym)),
       control(link),
       admission(places),
-      deadlines(std::chrono::steady_clock::now()),
+      deadlines(o.clock ? o.clock() : std::chrono::steady_clock::now()),
       upstreams(io, buffers, upstream_options_of(o), o.resolver),
       scratch(scratch_size),
       replay{o.limits.replay_memory, o.limits.replay_file, o.temporary_directory},
@@ -118,17 +119,26 @@ void worker::arm_tick() {
     ticker_.expires_after(net::tick_length);
     ticker_.async_wait([this](boost::system::error_code ec) {
         if (ec) return;
-        auto const now = std::chrono::steady_clock::now();
-        deadlines.tick(now);
-        for (auto index : std::exchange(accept_again_, {})) accept_on(index);
-        upstreams.tick(now);
-        counts.connects.store(upstreams.connects, std::memory_order_relaxed);
-        counts.reuses.store(upstreams.reuses, std::memory_order_relaxed);
+        tick();
         arm_tick();
     });
 }
 
+void worker::tick() {
+    auto const now = options.clock ? options.clock() : std::chrono::steady_clock::now();
+    deadlines.tick(now);
+    for (auto index : std::exchange(accept_again_, {})) accept_on(index);
+    upstreams.tick(now);
+    counts.connects.store(upstreams.connects, std::memory_order_relaxed);
+    counts.reuses.store(upstreams.reuses, std::memory_order_relaxed);
+    if (auto const second = std::time(nullptr); second != dated_) {
+        dated_ = second;
+        date_ = http::http_date(std::chrono::system_clock::from_time_t(second));
+    }
+}
+
 void worker::run() {
+    tick();
     arm_tick();
     auto const keep_running = boost::asio::make_work_guard(io);
     io.run();

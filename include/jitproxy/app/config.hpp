@@ -74,6 +74,7 @@ struct config {
         milliseconds connect = seconds{10};
         milliseconds tls_handshake = seconds{10};
         milliseconds upstream_head = std::chrono::minutes{1};
+        milliseconds continue_wait = std::chrono::seconds{1};
         milliseconds tunnel_idle = std::chrono::minutes{10};
         milliseconds pool_idle = std::chrono::minutes{1};
         milliseconds drain = seconds{10};

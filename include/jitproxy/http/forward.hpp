@@ -23,7 +23,8 @@ struct outgoing_request {
     std::string_view via;  // this proxy's pseudonym; the received version goes before it
 };
 // Appends to `out`. Removed: Host (made anew, first), Connection and what it nominates, Keep-Alive, Proxy-*, TE but
-// "trailers", Trailer, Transfer-Encoding (made anew from framing), Upgrade (unless asked), JIT-Justification.
+// "trailers", Trailer (but with a chunked body), Transfer-Encoding (made anew from framing), Upgrade (unless asked),
+// JIT-Justification, Expect of an HTTP/1.0 client.
 // Everything else keeps order, duplicates, spelling. Content-Length is written from framing, in its place; without a
 // body a received "Content-Length: 0" stays. Via is a field line of its own behind the received ones (together they are
 // one list, RFC 9110 5.3). Nomination does not remove what gives a message its meaning: Authorization, Content-Length,
@@ -36,6 +37,7 @@ struct outgoing_response {
     version client_version = version::http_1_1;
     bool keep_alive = true;  // false: "Connection: close"
     bool upgrade = false;    // 101: pass Upgrade and "Connection: upgrade"
+    bool trailers = false;   // a chunked body is passed on with its trailers: pass Trailer too
     std::string_view via;
     std::span<extra_field const> extra;  // appended; fields of these names from upstream are removed first
     std::string_view date;               // http_date(): added to a final answer without Date (RFC 9110 6.6.1)
@@ -61,6 +63,8 @@ struct basic_credentials {
 // RFC 9110 7.6.2: Max-Forwards of an OPTIONS or TRACE. 0: this proxy has to answer itself; write_request_head counts it
 // down. nullopt where it is absent, no number, or of another method.
 [[nodiscard]] std::optional<std::uint32_t> max_forwards(request_head const& head) noexcept;
+// RFC 9110 10.1.4: this client takes trailers in the answer ("TE: trailers", and not of HTTP/1.0).
+[[nodiscard]] bool accepts_trailers(request_head const& head) noexcept;
 // RFC 7240 "wait=SECONDS"; nullopt where it is absent or no number.
 [[nodiscard]] std::optional<std::uint32_t> prefer_wait(request_head const& head) noexcept;
 

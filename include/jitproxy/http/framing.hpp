@@ -32,7 +32,7 @@ struct body_framing {
 [[nodiscard]] bool keeps_alive(request_head const& head) noexcept;
 [[nodiscard]] bool keeps_alive(response_head const& head, body_framing const& framing) noexcept;
 
-// Decodes chunked bodies piece by piece without copying. Extensions are dropped, trailers are checked and dropped.
+// Decodes chunked bodies piece by piece without copying. Extensions are dropped, trailers are checked and kept.
 class chunk_decoder {
   public:
     struct step {
@@ -44,6 +44,8 @@ class chunk_decoder {
     [[nodiscard]] result<step> next(std::string_view input);
     // Extensions and trailers may take up 16 KiB more than the data that came before them.
     [[nodiscard]] bool done() const noexcept { return state_ == state::done; }
+    // Once done: the trailer section's field lines as received, each with its CRLF. See append_trailers().
+    [[nodiscard]] std::string_view trailers() const noexcept { return trailers_; }
     explicit chunk_decoder(errc on_error = errc::bad_response) : on_error_(on_error) {}
 
   private:
@@ -70,10 +72,15 @@ class chunk_decoder {
     std::uint64_t left_ = 0;      // of the chunk's data
     std::uint32_t digits_ = 0;    // of the size read so far
     std::uint32_t overhead_ = 0;  // bytes of extensions and trailers, which are limited
+    std::string trailers_;
 };
 
 // "1a2b\r\n": what goes before `size` bytes of data. After them CRLF; the end is "0\r\n\r\n".
 void append_chunk_size(std::string& out, std::uint64_t size);
 inline constexpr std::string_view last_chunk = "0\r\n\r\n";
+// Appends what an intermediary passes on of a trailer section (field lines as chunk_decoder keeps them), bytes as
+// received. Left out is what no trailer may say (RFC 9110 6.5.1, RFC 7230 4.1.2): framing, routing, authentication,
+// controls, how to process the content; and what is for one connection only.
+void append_trailers(std::string& out, std::string_view received);
 
 }  // namespace jitproxy::http

@@ -23,11 +23,13 @@ struct error_mapping {
 struct reply_options {
     bool head_only = false;   // HEAD: no body, but its length
     bool keep_alive = false;  // else "Connection: close"
-    std::span<extra_field const> extra;
-    std::string_view date;  // http_date(); empty: no Date
+    std::string_view date;    // http_date(); empty: no Date
 };
 // A whole answer. Adds Proxy-Authenticate: Basic realm="jitproxy" to a 407, and Retry-After (retry_after_of).
 void write_error_reply(std::string& out, error const& e, reply_options const& options);
+// The answer to an OPTIONS or TRACE whose Max-Forwards is 0: the proxy is its final recipient (RFC 9110 7.6.2). A TRACE
+// gets the request back, without what may hold credentials (RFC 9110 9.3.8).
+void write_final_recipient_reply(std::string& out, request_head const& head, reply_options const& options);
 // The Proxy-Status value: `jitproxy; error=dns_timeout; details="…"`. For answers that came from upstream: error
 // optional. Details are cut to 512 bytes; what is no printable ASCII becomes "?".
 [[nodiscard]] std::string proxy_status_value(std::string_view error_type, std::string_view details);

@@ -4,6 +4,7 @@
 #include <boost/container/static_vector.hpp>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "jitproxy/http/framing.hpp"
@@ -29,6 +30,8 @@ class body_reader {
     [[nodiscard]] body_status read(net::endpoint& from, std::span<char> scratch, pieces& out);
     // Everything was read; the next byte on the connection belongs to another message.
     [[nodiscard]] bool complete() const noexcept { return complete_; }
+    // As received; once complete.
+    [[nodiscard]] std::string_view trailers() const noexcept { return decoder_.trailers(); }
 
   private:
     [[nodiscard]] body_status decode(net::endpoint& from, std::string_view raw, bool from_buffer, pieces& out);
@@ -42,12 +45,13 @@ class body_reader {
 class body_writer {
   public:
     explicit body_writer(http::body_kind kind = http::body_kind::none) : kind_(kind) {}
-    // `body` in, framed `out`; `last`: the body ends with these.
-    void frame(pieces const& body, bool last, pieces& out);
+    // `body` in, framed `out`; `last`: the body ends with these, and with the received `trailers`.
+    void frame(pieces const& body, bool last, std::string_view trailers, pieces& out);
 
   private:
     http::body_kind kind_;
     bool ended_ = false;
+    std::string end_;  // last chunk and trailers, where there are any
     std::array<char, 20> size_line_{};
 };
 

@@ -64,10 +64,11 @@ class client_connection {
     net::task<bool> accept_tls(http::authority const& authority, net::ssl_ctx_ptr context);
     net::task<bool> send_all(std::string text);
     net::task<after> reject(error e);
+    net::task<after> answer_as_last();
     net::task<bool> discard_body();
     net::task<> linger();
 
-    [[nodiscard]] result<std::string> identify();
+    [[nodiscard]] net::task<result<std::string>> identify();
     [[nodiscard]] result<void> resolve_inside(http::request_target& target) const;
     [[nodiscard]] result<exchange_request> plan(http::request_target const& target, std::string session_id) const;
 

@@ -54,11 +54,15 @@ class exchange_driver {
     // One head from upstream: 1xx are passed on, the final one is left in response_. no: more bytes are needed.
     [[nodiscard]] result<moved> take_response_head();
     void pass_interim_on();
+    [[nodiscard]] milliseconds patience() const;  // how long the next step may take
+    void invite_body();                           // 100 (Continue) of our own
+    void send_interim(std::string_view text);
     [[nodiscard]] net::task<> hold_body();
     [[nodiscard]] net::task<jit::response_started> judge_response();
     [[nodiscard]] jit::upstream_failed failed_with(error what) const;
     // exchange_relay.cpp
     [[nodiscard]] http::body_framing framing_to_client() const;
+    [[nodiscard]] bool passes_trailers() const;
     void write_head_to_client(jit::relay_response const& order, http::body_framing framing);
     [[nodiscard]] moved pump_down();  // response head and body; arms what it waits for
     moved lose_client();
@@ -85,6 +89,9 @@ class exchange_driver {
     http::body_framing response_framing_;
     body_reader response_body_;
     unsigned interim_ = 0;  // 1xx heads seen
+    // The client sends its body only when it is told to (Expect: 100-continue), and has not been told yet.
+    bool body_withheld_ = false;
+    bool body_invited_ = false;  // it has been told
     bool anything_received_ = false;
     std::string held_;  // the beginning of the answer's body, kept while permission is sought
     http::permission_signal signal_;

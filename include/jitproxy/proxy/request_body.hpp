@@ -10,7 +10,7 @@ class request_body {
   public:
     // keep: record what is read. Without it, replayable() ends with the first byte.
     request_body(http::body_framing framing, replay_limits const& limits, bool keep)
-        : framing_(framing), reader_(framing, errc::malformed_request), store_(limits), keep_(keep) {}
+        : reader_(framing, errc::malformed_request), store_(limits), keep_(keep) {}
 
     [[nodiscard]] body_status next(net::endpoint& client, std::span<char> scratch, pieces& out);
     void rewind() noexcept { position_ = 0; }
@@ -20,12 +20,13 @@ class request_body {
     [[nodiscard]] bool at_end() const noexcept { return reader_.complete() && position_ == taken_; }
     // The last byte was read from the client.
     [[nodiscard]] bool complete() const noexcept { return reader_.complete(); }
-    [[nodiscard]] http::body_framing framing() const noexcept { return framing_; }
+    [[nodiscard]] std::string_view trailers() const noexcept { return reader_.trailers(); }
+    // The client has sent nothing of it that was read.
+    [[nodiscard]] bool untouched() const noexcept { return taken_ == 0 && !reader_.complete(); }
     // No replay will be asked for any more.
     void stop_keeping() noexcept;
 
   private:
-    http::body_framing framing_;
     body_reader reader_;
     replay_store store_;
     bool keep_;

@@ -24,6 +24,7 @@ struct timeouts {  // each is the longest that one step may take without progres
     milliseconds connect{10'000};       // one address
     milliseconds tls_handshake{10'000};
     milliseconds upstream_head{60'000};
+    milliseconds continue_wait{1'000};  // for the origin's 100 (Continue), before the client is told to go on
     milliseconds tunnel_idle{600'000};
     milliseconds pool_idle{60'000};
     milliseconds drain{10'000};  // requests in flight at shutdown
@@ -44,7 +45,8 @@ struct server_options {
     proxy::limits limits;
     bool session_required = false;  // [session] default = "required"
     net::resolver_options resolver;
-    std::string temporary_directory;  // for replay files; empty: the system's
+    std::string temporary_directory;     // for replay files; empty: the system's
+    std::function<steady_time()> clock;  // what deadlines are counted by; empty: the steady clock; tests
 };
 
 struct counters {  // sums over the workers

@@ -5,6 +5,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <ctime>
 #include <functional>
 #include <memory>
 #include <string>
@@ -55,6 +56,7 @@ class worker {
 
     void remove(client_connection* connection);    // deferred: never from within the connection's own coroutine
     void note_use(std::string const& session_id);  // tells the task manager, at most once a second a session
+    [[nodiscard]] std::string const& date() const noexcept { return date_; }  // for Date fields; to the second
 
     // What connections work with.
     boost::asio::io_context io{1};
@@ -83,9 +85,12 @@ class worker {
     void accept_on(std::size_t index);
     void take(net::tcp_socket socket);
     void arm_tick();
+    void tick();
     void check_empty();
 
     std::vector<acceptor> acceptors_;
+    std::string date_;
+    std::time_t dated_ = 0;                  // the second that date_ says
     std::size_t refused_ = 0;                // connections over the limit that are being told so
     std::vector<std::size_t> accept_again_;  // acceptors whose last accept failed
     boost::asio::basic_waitable_timer<std::chrono::steady_clock, boost::asio::wait_traits<std::chrono::steady_clock>,

@@ -63,7 +63,7 @@ TEST_CASE("hop-by-hop request fields are removed") {
     row const rows[] = {
         {"Connection: keep-alive\nKeep-Alive: timeout=5\nA: 1\n", "A: 1\n"},
         {"Proxy-Authorization: Basic eA==\nProxy-Connection: keep-alive\nproxy-anything: x\nA: 1\n", "A: 1\n"},
-        {"Trailer: Expires\nA: 1\n", "A: 1\n"},
+        {"Trailer: Checksum\nA: 1\n", "A: 1\n"},
         {"Transfer-Encoding: chunked\nA: 1\n", "A: 1\n"},
         {"Upgrade: websocket\nConnection: upgrade\nA: 1\n", "A: 1\n"},
         {"JIT-Justification: because\nA: 1\n", "A: 1\n"},
@@ -349,4 +349,31 @@ TEST_CASE("Prefer: wait is read") {
         auto const wait = prefer_wait(request("GET / HTTP/1.1\n" + std::string(r.fields)));
         CHECK((wait ? static_cast<std::int64_t>(*wait) : -1) == r.wait);
     }
+}
+
+TEST_CASE("Trailer goes with a body that is passed on in chunks") {
+    auto options = usual();
+    options.framing.kind = body_kind::chunked;
+    CHECK(sent_fields("Transfer-Encoding: chunked\nTrailer: Checksum\n", options) ==
+          fields_of("Trailer: Checksum\nTransfer-Encoding: chunked\n"));
+    outgoing_response back;
+    back.framing.kind = body_kind::chunked;
+    CHECK(answered("HTTP/1.1 200 OK\nTrailer: Checksum\nTransfer-Encoding: chunked\n", back) ==
+          wire("HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n"));
+    back.trailers = true;
+    CHECK(answered("HTTP/1.1 200 OK\nTrailer: Checksum\nTransfer-Encoding: chunked\n", back) ==
+          wire("HTTP/1.1 200 OK\nTrailer: Checksum\nTransfer-Encoding: chunked\n"));
+}
+
+TEST_CASE("who takes trailers") {
+    for (auto const* good : {"TE: trailers\n", "TE: gzip, Trailers\n", "TE: gzip\nTE: trailers\n"})
+        CHECK(accepts_trailers(request("GET / HTTP/1.1\nHost: h\n" + std::string(good))));
+    for (auto const* bad : {"", "TE: gzip\n", "TE: trailers;q=0\n", "TE: xtrailers\n"})
+        CHECK_FALSE(accepts_trailers(request("GET / HTTP/1.1\nHost: h\n" + std::string(bad))));
+    CHECK_FALSE(accepts_trailers(request("GET / HTTP/1.0\nTE: trailers\n")));
+}
+
+TEST_CASE("an HTTP/1.0 client expects nothing and takes no trailers") {
+    CHECK(sent("POST http://h/p HTTP/1.0\nExpect: 100-continue\nTE: trailers\nA: 1\n", usual()) ==
+          wire("POST /p HTTP/1.1\nHost: h\nA: 1\n"));
 }

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "catch.hpp"
+#include "heads.hpp"
 #include "jitproxy/base/json.hpp"
 #include "jitproxy/http/framing.hpp"
 
@@ -161,9 +162,18 @@ TEST_CASE("HEAD gets the length, but no body") {
     CHECK(full.value("Content-Length") == std::to_string(full.body.size()));
 }
 
-TEST_CASE("extra fields are added") {
-    extra_field const extra[] = {{"JIT-Request-Id", "r1"}};
-    CHECK(parsed_reply(make_error(errc::host_denied), {.extra = extra}).value("JIT-Request-Id") == "r1");
+TEST_CASE("the final recipient of a TRACE gives it back without credentials, that of an OPTIONS nothing") {
+    std::string out;
+    write_final_recipient_reply(out,
+                                test::request("TRACE http://h/a?b HTTP/1.1\nHost: h\nMax-Forwards: 0\nCookie: s=1\n"
+                                              "Authorization: Bearer t\nProxy-Authorization: Basic x\nX-A: 1\n"),
+                                {.keep_alive = true});
+    auto const back = test::wire("TRACE http://h/a?b HTTP/1.1\nHost: h\nMax-Forwards: 0\nX-A: 1\n");
+    CHECK(out == "HTTP/1.1 200 OK\r\nContent-Type: message/http\r\nContent-Length: " + std::to_string(back.size()) +
+                     "\r\nConnection: keep-alive\r\n\r\n" + back);
+    out.clear();
+    write_final_recipient_reply(out, test::request("OPTIONS * HTTP/1.1\nHost: h\n"), {.date = "now"});
+    CHECK(out == "HTTP/1.1 200 OK\r\nDate: now\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
 }
 
 TEST_CASE("a hostile detail stays within its field and its JSON string") {

@@ -249,3 +249,44 @@ TEST_CASE("a redirect to another host is the client's to follow, without a beare
     auto other = elsewhere.accept();
     CHECK(other.read_head().find("Authorization") == std::string::npos);
 }
+
+TEST_CASE("a 403 to a request that waits for 100 (Continue) costs no upload") {
+    rig r(protect());
+    auto client = r.client();
+    client.send("PUT " + r.url("/doc") + " HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n");
+    auto first = r.site.accept();
+    (void)first.read_head();
+    first.send(wants("doc"));
+    auto second = r.site.accept();  // the first one's request was never completed
+    CHECK(first.ended());
+    CHECK(second.read_head().find("Expect: 100-continue\r\n") != std::string::npos);
+    CHECK(client.silent());
+    second.send("HTTP/1.1 100 Continue\r\n\r\n");
+    CHECK(client.read_head().starts_with("HTTP/1.1 100 "));
+    client.send("body");
+    CHECK(second.read(4) == "body");
+    second.send(good);
+    CHECK(client.read_head().starts_with("HTTP/1.1 200"));
+}
+
+TEST_CASE("an upgrade that needs permission: asked for at the handshake, then bytes both ways") {
+    rig r(protect());
+    auto client = r.client();
+    client.send("GET " + r.url("/ws") + " HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+    auto site = r.site.accept();
+    CHECK(bearer_of(site.read_head()) == "agent-1");
+    site.send(wants("socket"));
+    auto const again = site.read_head();
+    CHECK(bearer_of(again) == "scoped-1");
+    CHECK(again.find("Upgrade: websocket\r\n") != std::string::npos);
+    site.send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+    CHECK(client.read_head().starts_with("HTTP/1.1 101 "));
+    client.send("ping");
+    CHECK(site.read(4) == "ping");
+    site.send("pong");
+    CHECK(client.read(4) == "pong");
+    client.end();
+    CHECK(site.ended());
+    site.send("bye");  // half-closed: this way is still open
+    CHECK(client.read(3) == "bye");
+}

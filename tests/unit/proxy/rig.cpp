@@ -99,6 +99,25 @@ bool peer::reset_by_peer() {
         return std::string_view(e.what()) == "reset";
     }
 }
+bool peer::gone() {
+    try {
+        (void)read_to_end();
+    } catch (std::runtime_error const& e) {
+        return std::string_view(e.what()) == "reset";
+    }
+    return true;
+}
+std::size_t peer::fill_up(std::string_view block) {
+    constexpr int quiet_ms = 300;
+    std::size_t sent = 0;
+    for (;;) {
+        pollfd p{fd_, POLLOUT, 0};
+        if (::poll(&p, 1, quiet_ms) <= 0 || (p.revents & POLLOUT) == 0) return sent;
+        auto const n = ::send(fd_, block.data(), block.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n < 0) return sent;
+        sent += static_cast<std::size_t>(n);
+    }
+}
 void peer::end() {
     ::shutdown(fd_, SHUT_WR);
 }
@@ -190,6 +209,7 @@ rig::rig(rig_options o) {
     options.limits = o.limits;
     options.timeouts = o.timeouts;
     options.session_required = o.session_required;
+    options.clock = [this] { return std::chrono::steady_clock::now() + milliseconds(ahead_ms_.load()); };
     server_ = std::make_unique<server>(control_, options, rules, nullptr);
     manager_ = std::make_unique<jit::task_manager>(jit::manager_ports{as, journal_, clock_, *server_, events_},
                                                    jit::task_manager_options{});
@@ -220,6 +240,15 @@ peer rig::client() {
     auto where = loopback(server_->listeners().front().port());
     if (::connect(fd, reinterpret_cast<sockaddr*>(&where), sizeof(where)) != 0) throw std::runtime_error("no proxy");
     return peer(fd);
+}
+
+bool rig::open_connections_become(std::uint64_t wanted) const {
+    auto const until = std::chrono::steady_clock::now() + milliseconds(patience_ms);
+    while (counters().open_connections != wanted) {
+        if (std::chrono::steady_clock::now() > until) return false;
+        std::this_thread::yield();
+    }
+    return true;
 }
 
 std::string rig::open_session() {

@@ -26,11 +26,13 @@ class peer {
     // Head with its empty line.
     std::string read_head();
     std::string read(std::size_t bytes);
-    std::string read_to_end();           // until the other side ends; throws where it resets
-    bool ended();                        // nothing more comes, but the end
-    bool silent(int milliseconds = 50);  // nothing came meanwhile
-    bool reset_by_peer();                // reads until a reset
-    void end();                          // half-close
+    std::string read_to_end();                    // until the other side ends; throws where it resets
+    bool ended();                                 // nothing more comes, but the end
+    bool silent(int milliseconds = 50);           // nothing came meanwhile
+    bool reset_by_peer();                         // reads until a reset
+    bool gone();                                  // ended or reset, whatever comes before that
+    std::size_t fill_up(std::string_view block);  // sends until the other side has taken nothing for a while
+    void end();                                   // half-close
     void close();
     void reset();
 
@@ -118,6 +120,10 @@ class rig {
     std::string url(std::string_view path) const { return "http://" + site.at() + std::string(path); }
     // "GET http://site/path HTTP/1.1", a Host that is to be ignored, the fields in `more`, the empty line.
     std::string get(std::string_view path, std::string_view more = {}) const;
+    // Deadlines see this much more time gone, from the worker's next tick on.
+    void advance(milliseconds span) { ahead_ms_ += span.count(); }
+    // Waits until that many connections of clients are left.
+    bool open_connections_become(std::uint64_t wanted) const;
     // Runs on the control thread and waits for it.
     void on_control(std::function<void()> f);
 
@@ -135,6 +141,7 @@ class rig {
     played_as as{control_};
 
   private:
+    std::atomic<std::int64_t> ahead_ms_{0};
     std::unique_ptr<server> server_;
     std::unique_ptr<jit::task_manager> manager_;
     std::thread thread_;
