@@ -40,6 +40,8 @@ class Wire:
         return self
 
     def __exit__(self, *_):
+        if self.reader:
+            self.reader.file.close()  # or it keeps the connection open
         self.socket.close()
 
     def send(self, text):
