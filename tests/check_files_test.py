@@ -19,6 +19,8 @@ def run(tmp_path, files):
 def test_accepts(tmp_path):
     done = run(tmp_path, {
         "src/a.cpp": "int a;\n" * 300,
+        "tests/integration/a_test.py": "a = 1\n" * 300,
+        "tests/unit/a_test.cpp": "int a;\n" * 301,
         "docs/a.md": "# One `thing`, two\n[b](b.md#deep-down) [here](#one-thing-two) [out](https://example.com)\n"
                      "```\n[not](a-link.md)\n```\n",
         "docs/b.md": "## Deep down\n",
@@ -27,7 +29,8 @@ def test_accepts(tmp_path):
 
 
 @pytest.mark.parametrize("name,text,expected", [
-    ("src/a.cpp", "int a;\n" * 301, "301 lines"),
+    ("src/a.cpp", "int a;\n" * 301, "src/a.cpp: 301 lines"),
+    ("tests/integration/a_test.py", "a = 1\n" * 301, "tests/integration/a_test.py: 301 lines"),
     ("src/a.cpp", "int a;  // TODO later\n", "src/a.cpp:1: left open"),
     ("tests/a_test.cpp", "std::this_thread::sleep_for(1s);\n", "waits by the clock"),
     ("tests/a.py", "time.sleep(1)\n", "waits by the clock"),
