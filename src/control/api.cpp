@@ -112,6 +112,11 @@ void api::impl::route(request& r, responder const& respond) {
     response stream;  // v1/events
     stream.content_type = "text/event-stream";
     stream.event_stream = r.method == "GET";
+    // A listener that comes late sees what is pending all the same.
+    for (auto const& q : manager.requests())
+        if (stream.event_stream && q.status == "pending")
+            stream.body +=
+                event_text({.type = "request.pending", .session_id = q.session_id, .data = request_document(q)});
     respond(std::move(stream));
 }
 

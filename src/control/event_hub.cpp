@@ -8,15 +8,15 @@ namespace {
 
 constexpr std::size_t most_types = 64;  // of events counted apart; a bound, not a wish
 
-std::string render(std::uint64_t id, jit::event const& e) {
+}  // namespace
+
+std::string event_text(jit::event const& e) {
     json::object document = e.data;
     document["type"] = e.type;
     document["session_id"] = e.session_id;
     // serialize() escapes line ends, so the document is one line, as a server-sent event's data must be.
-    return "id: " + std::to_string(id) + "\nevent: " + e.type + "\ndata: " + json::serialize(document) + "\n\n";
+    return "event: " + e.type + "\ndata: " + json::serialize(document) + "\n\n";
 }
-
-}  // namespace
 
 std::string event_hub::subscription::next() {
     if (missed_ > 0)
@@ -38,7 +38,7 @@ std::shared_ptr<event_hub::subscription> event_hub::subscribe(std::function<void
 
 void event_hub::on_event(jit::event const& e) {
     if (counts_.contains(e.type) || counts_.size() < most_types) ++counts_[e.type];
-    auto const piece = std::make_shared<std::string const>(render(++last_id_, e));
+    auto const piece = std::make_shared<std::string const>("id: " + std::to_string(++last_id_) + "\n" + event_text(e));
     auto const listening = subscriptions_;  // a wake may subscribe or drop
     for (auto const& weak : listening) {
         auto const s = weak.lock();

@@ -60,7 +60,7 @@ struct server::impl : std::enable_shared_from_this<impl> {
     asio::awaitable<void> serve(std::shared_ptr<any_stream> stream);
     asio::awaitable<response> ask(request r);
     asio::awaitable<bool> send(any_stream& stream, message const& m, response r);
-    asio::awaitable<void> stream_events(std::shared_ptr<any_stream> stream, unsigned version);
+    asio::awaitable<void> stream_events(std::shared_ptr<any_stream> stream, std::string first);
     [[nodiscard]] bool authorised(message const& m) const;
     void stop();
 };
@@ -168,7 +168,7 @@ asio::awaitable<void> server::impl::serve(std::shared_ptr<any_stream> stream) {
         request r{std::string(m.method_string()), std::string(m.target()), std::move(m.body())};
         auto answer = co_await ask(std::move(r));
         if (answer.event_stream) {
-            co_await stream_events(stream, m.version());
+            co_await stream_events(stream, std::move(answer.body));
             break;
         }
         auto const opened = answer.opened_session;
@@ -186,8 +186,8 @@ asio::awaitable<void> server::impl::serve(std::shared_ptr<any_stream> stream) {
     stream->close();
 }
 
-// Server-sent events until either side ends.
-asio::awaitable<void> server::impl::stream_events(std::shared_ptr<any_stream> stream, unsigned) {
+// Server-sent events, `first` and then the hub's, until either side ends.
+asio::awaitable<void> server::impl::stream_events(std::shared_ptr<any_stream> stream, std::string first) {
     auto const timer = std::make_shared<asio::steady_timer>(io);
     auto const gone = std::make_shared<bool>(false);
     auto const listener = events.subscribe([timer] { timer->cancel(); });
@@ -206,7 +206,8 @@ asio::awaitable<void> server::impl::stream_events(std::shared_ptr<any_stream> st
         asio::detached);
     std::string out =
         "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n"
-        ": jitproxy\n\n";
+        ": jitproxy\n\n" +
+        first;
     while (!*gone && !stopped) {
         stream->expires_after(options.idle);
         auto const [ec, n] = co_await asio::async_write(*stream, asio::buffer(out), use_tuple);

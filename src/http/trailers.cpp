@@ -8,14 +8,39 @@ namespace jitproxy::http {
 namespace {
 
 // Besides "proxy-…", "if-…" and "sec-websocket-…".
-constexpr std::array<std::string_view, 33> never{
-    "age",          "authorization", "cache-control",     "connection",       "content-encoding",
-    "content-length", "content-range", "content-type",      "cookie",           "date",
-    "expect",       "expires",       "host",              "insufficient-authorization-details", "jit-justification",
-    "keep-alive",   "location",      "max-forwards",      "pragma",           "prefer",
-    "range",        "retry-after",   "set-cookie",        "te",               "trailer",
-    "transfer-encoding", "upgrade",  "vary",              "via",              "warning",
-    "www-authenticate", "authentication-info", "set-cookie2"};
+constexpr std::array<std::string_view, 33> never{"age",
+                                                 "authorization",
+                                                 "cache-control",
+                                                 "connection",
+                                                 "content-encoding",
+                                                 "content-length",
+                                                 "content-range",
+                                                 "content-type",
+                                                 "cookie",
+                                                 "date",
+                                                 "expect",
+                                                 "expires",
+                                                 "host",
+                                                 "insufficient-authorization-details",
+                                                 "jit-justification",
+                                                 "keep-alive",
+                                                 "location",
+                                                 "max-forwards",
+                                                 "pragma",
+                                                 "prefer",
+                                                 "range",
+                                                 "retry-after",
+                                                 "set-cookie",
+                                                 "te",
+                                                 "trailer",
+                                                 "transfer-encoding",
+                                                 "upgrade",
+                                                 "vary",
+                                                 "via",
+                                                 "warning",
+                                                 "www-authenticate",
+                                                 "authentication-info",
+                                                 "set-cookie2"};
 
 bool passes(std::string_view name) noexcept {
     for (std::string_view const prefix : {"proxy-", "if-", "sec-websocket-", "jit-"})

@@ -184,15 +184,17 @@ def test_human_decides_with_the_command(proxy, emulator):
 
 
 def test_watch_shows_what_happens(proxy, emulator):
+    """What is pending when the watching begins, too."""
     import harness
+    answer = background(delete, proxy.agent(proxy.open_session()), emulator.api_tls_url + DELETED)
+    request = emulator.wait_for_pending()[0]["request_id"]
     watch = subprocess.Popen([harness.JITPROXY, "request", "watch"], env=proxy.environment(), text=True,
                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
     lines = harness.Lines(watch.stdout)
     try:
-        answer = background(delete, proxy.agent(proxy.open_session()), emulator.api_tls_url + DELETED)
-        request = emulator.wait_for_pending()[0]["request_id"]
-        lines.wait_for(request)
+        lines.wait_for(f"request.pending {request}")
         emulator.decide(request, "approve")
+        lines.wait_for(f"request.granted {request}")
         answer.result(60)
     finally:
         watch.kill()

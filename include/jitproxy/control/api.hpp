@@ -43,7 +43,7 @@ struct response {
     std::string body;
     std::vector<std::pair<std::string, std::string>> fields;  // beyond the content's
 
-    bool event_stream = false;     // the server goes on with the hub's events
+    bool event_stream = false;     // the server goes on with the hub's events, behind the body
     std::string opened_session;    // to be closed if this answer cannot be delivered
     std::string attached_session;  // to be closed when the connection ends
 };

@@ -12,6 +12,9 @@
 
 namespace jitproxy::control {
 
+// As text of a server-sent event stream.
+[[nodiscard]] std::string event_text(jit::event const& e);
+
 class event_hub final : public jit::event_sink {
   public:
     static constexpr std::size_t queue_limit = 256;  // events that a slow listener may lag behind

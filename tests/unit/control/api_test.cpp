@@ -153,6 +153,18 @@ TEST_CASE("requests are listed by status and shown") {
     CHECK(w.call("GET", "/v1/requests/req_none").status == 404);
 }
 
+TEST_CASE("an event stream begins with what is pending") {
+    world w;
+    auto const before = w.call("GET", "/v1/events");
+    CHECK((before.event_stream && before.body.empty()));
+    auto const id = w.pending_request();
+    auto const stream = w.call("GET", "/v1/events");
+    CHECK(stream.body.starts_with("event: request.pending\ndata: {"));
+    CHECK(stream.body.find("\"request_id\":\"" + id + "\"") != std::string::npos);
+    CHECK(stream.body.ends_with("}\n\n"));
+    CHECK(w.call("HEAD", "/v1/events").body.empty());
+}
+
 TEST_CASE("a human decides, with the human's own token") {
     world w;
     auto const id = w.pending_request();

@@ -26,12 +26,39 @@ TEST_CASE("trailers pass byte for byte") {
 }
 
 TEST_CASE("what no trailer may say is left out, however it is spelled") {
-    for (std::string const name :
-         {"Transfer-Encoding", "content-length", "HOST", "Authorization", "Cookie", "Set-Cookie", "Content-Type",
-          "Content-Encoding", "Content-Range", "Trailer", "TE", "Connection", "Keep-Alive", "Upgrade", "Expect",
-          "Max-Forwards", "Cache-Control", "If-Match", "if-none-match", "Range", "Location", "Retry-After", "Via",
-          "WWW-Authenticate", "Proxy-Authorization", "Proxy-Status", "JIT-Justification", "JIT-Request-Status",
-          "Insufficient-Authorization-Details", "Date", "Vary", "Age", "Sec-WebSocket-Accept"}) {
+    for (std::string const name : {"Transfer-Encoding",
+                                   "content-length",
+                                   "HOST",
+                                   "Authorization",
+                                   "Cookie",
+                                   "Set-Cookie",
+                                   "Content-Type",
+                                   "Content-Encoding",
+                                   "Content-Range",
+                                   "Trailer",
+                                   "TE",
+                                   "Connection",
+                                   "Keep-Alive",
+                                   "Upgrade",
+                                   "Expect",
+                                   "Max-Forwards",
+                                   "Cache-Control",
+                                   "If-Match",
+                                   "if-none-match",
+                                   "Range",
+                                   "Location",
+                                   "Retry-After",
+                                   "Via",
+                                   "WWW-Authenticate",
+                                   "Proxy-Authorization",
+                                   "Proxy-Status",
+                                   "JIT-Justification",
+                                   "JIT-Request-Status",
+                                   "Insufficient-Authorization-Details",
+                                   "Date",
+                                   "Vary",
+                                   "Age",
+                                   "Sec-WebSocket-Accept"}) {
         INFO(name);
         CHECK(passed_on("a: 1\r\n" + name + ": x\r\nb: 2\r\n").compare("a: 1\r\nb: 2\r\n") == 0);
     }

@@ -18,7 +18,7 @@ TEST_CASE("closing: workers first, then the AS, then the journal") {
     CHECK(w.manager->session(id)->status == session_status::closing);
     CHECK(w.manager->live_grants() == 0);
     CHECK_FALSE(w.snapshots.latest.at(id)->accepting);
-    CHECK_FALSE(open->accepts());  // nor by a worker that has not seen the new one yet
+    CHECK_FALSE(open->accepts());     // nor by a worker that has not seen the new one yet
     auto const second = w.close(id);  // joins
     w.clock.settle();
     CHECK_FALSE(closed->any());

@@ -154,8 +154,7 @@ TEST_CASE("a client that never closes is not waited for") {
 TEST_CASE("an origin that knows nothing of 100 (Continue): the client is told to go on") {
     rig r;
     auto client = r.client();
-    client.send("PUT " + r.url("/") +
-                " HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n");
+    client.send("PUT " + r.url("/") + " HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n");
     auto site = r.site.accept();
     CHECK(site.read_head().find("Expect: 100-continue\r\n") != std::string::npos);
     CHECK(client.silent());
