@@ -24,6 +24,7 @@ def test_accepts(tmp_path):
         "docs/a.md": "# One `thing`, two\n[b](b.md#deep-down) [here](#one-thing-two) [out](https://example.com)\n"
                      "```\n[not](a-link.md)\n```\n",
         "docs/b.md": "## Deep down\n",
+        "tests/fuzz/corpus/target/path": "GET /",
     })
     assert done.returncode == 0, done.stderr
 

@@ -65,11 +65,15 @@ class connection_options {
         for (auto const& f : fields_) {
             if (f.id != field_id::connection) continue;
             for (auto rest = f.value; next_list_member(rest, member);)
-                if (identify_field(member) != field_id::keep_alive && !iequals(member, "close")) nominates_ = true;
+                if (iequals(member, "close"))
+                    closes_ = true;
+                else if (identify_field(member) != field_id::keep_alive)
+                    nominates_ = true;
         }
     }
     [[nodiscard]] bool remove(field const& f) const noexcept {
-        if (!nominates_ || survives_nomination(f)) return false;
+        if (!nominates_ && !(closes_ && iequals(f.name, "close"))) return false;
+        if (survives_nomination(f)) return false;
         return std::any_of(fields_.begin(), fields_.end(), [&f](field const& c) {
             return c.id == field_id::connection && list_contains(c.value, f.name);
         });
@@ -78,6 +82,7 @@ class connection_options {
   private:
     std::vector<field> const& fields_;
     bool nominates_ = false;
+    bool closes_ = false;  // a word for the connection, but no field should be called so: one that is goes too
 };
 
 bool is_proxy_field(std::string_view name) noexcept {

@@ -40,14 +40,15 @@ char const* read_fields(std::vector<field> const& fields, version v, framing_fie
     return nullptr;
 }
 
-// Letters, digits, dots, hyphens and a port need no closer look; anything else gets one.
-bool is_plain_host(std::string_view value) noexcept {
-    auto const host = value.substr(0, value.find(':'));
+// Letters, digits, dots and hyphens need no closer look, unless the last label may be a number (0x7f is one): then the
+// whole has to be an address. Anything else gets one.
+bool is_plain_host(std::string_view host) noexcept {
     bool const letters = std::any_of(host.begin(), host.end(), [](char c) { return c >= 'a' && c <= 'z'; });
     if (!letters || host.size() > 63 || host.front() == '.' || host.find("..") != host.npos) return false;
     auto const plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-'; };
-    return value.size() == host.size() && std::all_of(host.begin(), host.end(), plain) &&
-           !(host.back() >= '0' && host.back() <= '9');
+    auto const last = host.substr(host.rfind('.') + 1);
+    return std::all_of(host.begin(), host.end(), plain) && !last.empty() &&
+           !(last.front() >= '0' && last.front() <= '9');
 }
 
 char const* check_host(request_head const& head) {

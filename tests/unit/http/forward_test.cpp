@@ -70,6 +70,8 @@ TEST_CASE("hop-by-hop request fields are removed") {
         {"Upgrade: h2c\nHTTP2-Settings: x\nConnection: Upgrade, HTTP2-Settings\nA: 1\n", "A: 1\n"},
         {"Connection: close, X-Foo\nX-Foo: 1\nx-foo: 2\nX-Foobar: 3\n", "X-Foobar: 3\n"},
         {"X-Foo: 1\nX-Bar: 2\nA: 1\nConnection: x-foo\nconnection: ,x-bar,\n", "A: 1\n"},
+        {"Connection: close\nClose: 1\nA: 1\n", "A: 1\n"},
+        {"Connection: keep-alive\nClose: 1\nA: 1\n", "Close: 1\nA: 1\n"},
         {"Connection: A b\nA: 1\n", "A: 1\n"},
         {"Connection: \"A\"\nA: 1\n", "A: 1\n"},
         {"Proxy: x\nProxied-By: y\n", "Proxy: x\nProxied-By: y\n"},

@@ -123,6 +123,10 @@ TEST_CASE("HTTP/1.1 wants exactly one valid Host, HTTP/1.0 at most one") {
          false},
         {"GET / HTTP/1.1\nHost: 256.1.1.1\n", false},
         {"GET / HTTP/1.1\nHost: a.1\n", false},
+        {"GET / HTTP/1.1\nHost: a.0xb\n", false},
+        {"GET / HTTP/1.1\nHost: a.0xb.\n", false},
+        {"GET / HTTP/1.1\nHost: 1.2.3.0xb\n", true},
+        {"GET / HTTP/1.1\nHost: a.0xg\n", true},
     };
     for (auto const& r : rows) {
         INFO(r.head);
