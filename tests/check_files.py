@@ -12,7 +12,7 @@ BYTES = "tests/fuzz/corpus/"  # inputs, kept byte for byte
 
 # (what is wrong, where it is looked for, pattern)
 RULES = [
-    ("left open", re.compile(r"^(src|include|tests|scripts|\.ci)/"),
+    ("left open", re.compile(r"^(src|include|tests|scripts|bench|\.ci)/"),
      re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|not implemented|(?i:unimplemented)")),
     ("waits by the clock", re.compile(r"^tests/"),
      re.compile(r"\bsleep_for\b|\bsleep_until\b|\busleep\(|(?<![\w.])sleep\(|time\.sleep\(|Thread\.sleep\(")),
