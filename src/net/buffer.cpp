@@ -51,9 +51,15 @@ void read_buffer::consume(std::size_t n) noexcept {
 
 void read_buffer::put_back(std::string_view bytes) {
     if (bytes.empty()) return;
-    while (capacity_ - end_ < bytes.size()) (void)prepare(size() + bytes.size());
-    std::memcpy(storage_.get() + end_, bytes.data(), bytes.size());
-    end_ += bytes.size();
+    if (!storage_ || capacity_ < bytes.size()) {
+        if (capacity_ == buffer_pool::block_size) pool_->give(std::move(storage_));
+        bool const fits = bytes.size() <= buffer_pool::block_size;
+        storage_ = fits ? pool_->take() : std::unique_ptr<char[]>(new char[bytes.size()]);
+        capacity_ = fits ? buffer_pool::block_size : bytes.size();
+    }
+    std::memcpy(storage_.get(), bytes.data(), bytes.size());
+    begin_ = 0;
+    end_ = bytes.size();
 }
 
 void read_buffer::release() noexcept {

@@ -1,4 +1,5 @@
 // Plain forwarding, byte by byte.
+#include <algorithm>
 #include <atomic>
 #include <thread>
 
@@ -362,4 +363,24 @@ TEST_CASE("an answer without Date gets one, and so do the proxy's own") {
     CHECK(head.find("Date: ") == head.rfind("Date: "));
     client.send("nonsense\r\n\r\n");
     CHECK(client.read_head().find("\r\nDate: ") != std::string::npos);
+}
+
+TEST_CASE("thousands of small chunks that arrive together are all passed on, both ways") {
+    rig r;
+    constexpr int chunks = 6000;
+    std::string body;
+    for (int i = 0; i < chunks; ++i) body += "1\r\nx\r\n";
+    body += "0\r\n\r\n";
+    auto client = r.client();
+    client.send("POST " + r.url("/") + " HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + body);
+    auto site = r.site.accept();
+    (void)site.read_head();
+    std::string got;
+    while (!got.ends_with("\r\n0\r\n\r\n")) got += site.read(1);
+    CHECK(std::count(got.begin(), got.end(), 'x') == chunks);
+    site.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + body);
+    (void)client.read_head();
+    got.clear();
+    while (!got.ends_with("\r\n0\r\n\r\n")) got += client.read(1);
+    CHECK(std::count(got.begin(), got.end(), 'x') == chunks);
 }
