@@ -22,6 +22,7 @@ upstreams::upstreams(boost::asio::io_context& io, buffer_pool& buffers, upstream
 
 void upstreams::set_reach(reach r) {
     reach_ = std::move(r);
+    ++generation_;
     pool_.clear();
     sessions_.clear();
 }
@@ -48,9 +49,7 @@ endpoint_ptr upstreams::take_idle(destination const& to, waker& user) {
 void upstreams::give_back(destination const& to, endpoint_ptr stream) {
     if (!stream->is_open() || !stream->buffer().empty() || !stream->flushed()) return;
     // Made under rules that were replaced meanwhile: its context and its address may no longer be right.
-    if (to.api &&
-        std::find(reach_.rules->apis().begin(), reach_.rules->apis().end(), to.api) == reach_.rules->apis().end())
-        return;
+    if (stream->generation != generation_) return;
     auto& idle_ones = pool_[key_of(to)];
     if (idle_ones.size() >= options_.pool_per_origin) return;
     stream->set_waker(nullptr);
@@ -91,6 +90,7 @@ task<result<endpoint_ptr>> upstreams::dial(destination const& to, policy::addres
 
 task<result<endpoint_ptr>> upstreams::connect(destination const& to, bool with_tls, waker& user, deadline& limit) {
     auto const began_under = reach_;  // stays alive and the same while we wait
+    auto const generation = generation_;
     auto dialled = co_await dial(to, began_under.rules->guard(), user, limit);
     if (!dialled) {
         auto e = dialled.error();
@@ -98,12 +98,13 @@ task<result<endpoint_ptr>> upstreams::connect(destination const& to, bool with_t
         co_return e;
     }
     endpoint_ptr stream = std::move(*dialled);
+    stream->generation = generation;
     if (is_loop(*stream)) co_return make_error(errc::loop, to.origin + " is this proxy itself");
     ++connects;
     if (with_tls && to.scheme == http::scheme::https) {
         auto* context = began_under.tls->context(to.api.get());
         session_slot_ptr sessions;
-        sessions = slot_of(to);
+        if (generation == generation_) sessions = slot_of(to);
         auto started = stream->start_tls_connect(context, to.authority.host, to.authority.is_ip, std::move(sessions));
         if (!started) co_return started.error();
         auto secured = co_await start_tls(*stream, to, limit, user);
@@ -112,6 +113,8 @@ task<result<endpoint_ptr>> upstreams::connect(destination const& to, bool with_t
     co_return std::move(stream);
 }
 
+// The session that a server gave is as good as the certificate that it showed: one that was accepted under other rules
+// is never resumed under these.
 session_slot_ptr upstreams::slot_of(destination const& to) {
     if (sessions_.size() >= most_sessions) sessions_.clear();
     auto& slot = sessions_[key_of(to)];

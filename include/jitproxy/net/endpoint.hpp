@@ -98,6 +98,7 @@ class endpoint {
 
     std::uint64_t bytes_in = 0;  // payload
     std::uint64_t bytes_out = 0;
+    std::uint64_t generation = 0;  // of what its owner made it by
 
   private:
     struct waits : boost::intrusive_ref_counter<waits, boost::thread_unsafe_counter> {

@@ -57,7 +57,8 @@ class upstreams {
     // is https and `with_tls`. Errors: dns_*, address_denied, connection_*, unreachable, limit_reached, tls_*, loop.
     [[nodiscard]] task<result<endpoint_ptr>> connect(destination const& to, bool with_tls, waker& user,
                                                      deadline& limit);
-    // Keeps it for the next request to that origin; closes it where anything is left unread or unsent.
+    // Keeps it for the next request to that origin; closes it where anything is left unread or unsent, and where it was
+    // made under a reach that was replaced.
     void give_back(destination const& to, endpoint_ptr stream);
     // Closes connections that were idle too long. Called at every tick.
     void tick(steady_time now);
@@ -81,6 +82,7 @@ class upstreams {
     upstream_options options_;
     resolver resolver_;
     reach reach_;
+    std::uint64_t generation_ = 0;  // how many times it was replaced
     std::vector<std::uint16_t> own_ports_;
     // Keyed by origin and API: contexts and client certificates differ from API to API.
     std::unordered_map<std::string, std::vector<idle>> pool_;
