@@ -141,7 +141,7 @@ net::task<exchange_driver::event> exchange_driver::refresh(jit::refresh_bearer o
     }
     auto session = refreshed.take();
     if (session) session_ = *session;
-    co_return jit::bearer_refreshed{std::move(session)};
+    co_return jit::bearer_refreshed{session};
 }
 
 net::task<exchange_driver::event> exchange_driver::answer(error what) {

@@ -28,6 +28,7 @@ struct dialling : here {
     }
     void give(std::vector<std::string> const& addresses) {
         std::vector<record> records;
+        records.reserve(addresses.size());
         for (auto const& a : addresses) records.push_back(a_record("many.test", a));
         names.host("many.test", records);
     }

@@ -151,6 +151,7 @@ TEST_CASE("several pieces leave as one write, empty ones and very many too") {
     ends w;
     std::string wanted;
     std::vector<std::string> texts;
+    texts.reserve(200);
     for (int i = 0; i < 200; ++i) texts.push_back(i % 3 == 0 ? "" : std::to_string(i) + ' ');
     std::vector<std::string_view> pieces(texts.begin(), texts.end());
     for (auto const& text : texts) wanted += text;

@@ -112,6 +112,7 @@ TEST_CASE("a lent connection wakes its new user") {
 TEST_CASE("no more idle connections are kept for one origin than the limit says") {
     pool w(2);
     std::vector<connected> made;
+    made.reserve(3);
     for (int i = 0; i < 3; ++i) made.push_back(w.connect());
     for (auto& c : made) w.from->give_back(w.to, std::move(c.stream));
     w.await_end(*made[2].origin);

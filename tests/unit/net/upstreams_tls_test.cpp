@@ -80,7 +80,7 @@ struct tls_pool : here {
         who.start(*from, where);
         auto const origin = accept(site, serving.get());
         ends = {origin.get()};
-        auto const e = who.fail();
+        auto e = who.fail();
         ends.clear();
         return e;
     }
