@@ -58,6 +58,14 @@ void as_meter::revoke(secret_ptr token, jit::callback<void> done) {
     inner_.revoke(std::move(token), counted("revoke", std::move(done)));
 }
 
+void as_meter::list_pending(secret_ptr bearer, jit::callback<std::vector<jit::pending_request>> done) {
+    inner_.list_pending(std::move(bearer), counted("pending", std::move(done)));
+}
+
+void as_meter::evaluate_task(secret_ptr bearer, std::string task_id, jit::callback<jit::evaluation> done) {
+    inner_.evaluate_task(std::move(bearer), std::move(task_id), counted("evaluate", std::move(done)));
+}
+
 void as_meter::approve(secret_ptr user_bearer, std::string request_id, std::string notes,
                        jit::callback<jit::request_state> done) {
     inner_.approve(std::move(user_bearer), std::move(request_id), std::move(notes),

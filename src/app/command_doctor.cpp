@@ -39,6 +39,7 @@ result<T> wait_for(boost::asio::io_context& io, Start start) {
 
 std::string how_to_mend(error const& e, config const& c) {
     switch (e.code) {
+        case errc::as_unauthorized:
         case errc::as_rejected:
             return "check client id and secret: LumoAuth does not know them in this tenant or organisation";
         case errc::as_rate_limited:

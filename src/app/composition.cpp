@@ -13,6 +13,7 @@
 #include "jitproxy/app/paths.hpp"
 #include "jitproxy/app/settings.hpp"
 #include "jitproxy/base/log.hpp"
+#include "jitproxy/control/callback_listener.hpp"
 #include "jitproxy/control/server.hpp"
 #include "jitproxy/lumoauth/client.hpp"
 #include "jitproxy/net/scheduler.hpp"
@@ -33,7 +34,7 @@ void need(result<void> const& r) {
     if (!r) throw failure(r.error());
 }
 
-std::vector<control::metric> traffic_metrics(proxy::counters const& n, as_meter::counts const& calls) {
+std::vector<control::metric> traffic_metrics(proxy::counters const& n, as_meter::counts const& calls, bool as_down) {
     using enum control::metric_kind;
     std::vector<control::metric> out{
         {"jitproxy_connections_total", "Client connections accepted", counter, n.connections, {}},
@@ -46,6 +47,7 @@ std::vector<control::metric> traffic_metrics(proxy::counters const& n, as_meter:
         {"jitproxy_upstream_reuses_total", "Requests on kept connections to origins", counter, n.upstream_reuses, {}},
         {"jitproxy_bytes_total", "Body and tunnel bytes", counter, n.bytes_up, {{"direction", "up"}}},
         {"jitproxy_bytes_total", "Body and tunnel bytes", counter, n.bytes_down, {{"direction", "down"}}},
+        {"jitproxy_as_circuit_open", "1 while the authorization server is left alone", gauge, as_down ? 1U : 0U, {}},
     };
     for (auto const& [key, count] : calls)
         out.push_back({"jitproxy_as_calls_total",
@@ -81,10 +83,12 @@ struct composition::impl : std::enable_shared_from_this<impl> {
     control::event_hub hub;
     std::unique_ptr<jit::authorization_server> as;
     std::unique_ptr<as_meter> meter;
+    bool as_down = false;  // its circuit is open
     std::unique_ptr<proxy::server> proxy;
     std::unique_ptr<jit::task_manager> manager;
     std::unique_ptr<control::api> api;
     std::unique_ptr<control::server> control;
+    std::unique_ptr<control::callback_listener> callbacks;  // null: none is wanted
 
     impl(asio::io_context& i, config const& c, composition_options o)
         : io(i), settings(c), options(std::move(o)), clock(i) {}
@@ -116,11 +120,28 @@ void composition::impl::build(secret_ptr client_secret) {
             log::info("tasks of ended runs taken over", {{"tasks", n}});
     auto const rules = need(make_rules(settings));
     authority = need(make_authority(settings, *rules));
-    as = lumoauth::create_client(io, as_settings(settings, std::move(client_secret)));
+    auto reaching = as_settings(settings, std::move(client_secret));
+    reaching.on_change = [this](bool down, std::string const& why) {
+        as_down = down;
+        json::object data;
+        if (down) data["reason"] = why;
+        hub.on_event({down ? "authorization_server.down" : "authorization_server.up", {}, std::move(data)});
+    };
+    as = lumoauth::create_client(io, std::move(reaching));
     meter = std::make_unique<as_meter>(*as);
     proxy = std::make_unique<proxy::server>(io, server_settings(settings), rules, authority);
+    auto managing = manager_settings(settings);
+    if (auto const where = parse_endpoint(settings.approval.callback_listen)) {
+        control::callback_options listening;
+        listening.address.host = where->address;
+        listening.address.port = where->port;
+        listening.url = settings.approval.callback_url;
+        callbacks = std::make_unique<control::callback_listener>(io, std::move(listening),
+                                                                 [this](std::string const& id) { manager->hint(id); });
+        managing.callback_url = [this](std::string const& id) { return callbacks->url_of(id); };
+    }
     manager = std::make_unique<jit::task_manager>(jit::manager_ports{*meter, *journal, clock, *proxy, hub},
-                                                  manager_settings(settings));
+                                                  std::move(managing));
     proxy->attach(*manager);
     api = std::make_unique<control::api>(*manager, clock, hub, view());
     control::server_options socket;
@@ -134,7 +155,7 @@ control::daemon_view composition::impl::view() {
     control::daemon_view out;
     out.access = [this](jit::session_snapshot const* session) { return access(session); };
     out.listeners = [this] { return listeners(); };
-    out.metrics = [this] { return traffic_metrics(proxy->counters(), meter->seen()); };
+    out.metrics = [this] { return traffic_metrics(proxy->counters(), meter->seen(), as_down); };
     out.counters = [this] { return traffic_counters(proxy->counters()); };
     out.reload = options.reload;
     out.version = JITPROXY_VERSION;
@@ -174,6 +195,7 @@ std::vector<control::listener_info> composition::impl::listeners() const {
     for (auto const& e : proxy->listeners())
         out.push_back({"proxy", endpoint_text{e.address().to_string(), e.port(), e.address().is_v6()}.text()});
     out.push_back({"control", control->listener().text()});
+    if (callbacks) out.push_back({"callback", callbacks->listener().text()});
     return out;
 }
 
@@ -186,6 +208,8 @@ composition::~composition() = default;
 
 result<void> composition::start() {
     if (auto listening = impl_->control->start(); !listening) return listening;
+    if (impl_->callbacks)
+        if (auto listening = impl_->callbacks->start(); !listening) return listening;
     if (auto listening = impl_->proxy->start(); !listening) return listening;
     impl_->manager->start();
     return {};
@@ -223,6 +247,7 @@ void composition::stop(std::function<void(bool)> done) {
         if (!tell) return;
         self->hub.end();
         self->control->stop();
+        if (self->callbacks) self->callbacks->stop();
         tell(confirmed);
     };
     self->clock.call_after(patience, [finish] { finish(false); });

@@ -77,6 +77,10 @@ constexpr config_key keys[] = {
         "The longest that one call may take.")
         .at_least(100)
         .at_most(ms(seconds{300})),
+    key("authorization_server", "circuit_failures", count, AT(authorization_server.circuit_failures),
+        "After so many failures within a minute, with no success between them, it is left alone for 2 to 30 seconds: "
+        "agents get 503 at once. 0: never.")
+        .at_most(1000),
     key("api", "name", text, API(name), "Name in logs, requests and metrics. Default: the first host."),
     key("api", "hosts", host, API(hosts),
         "Exact names, or \"*.example.com\" for every name below it (one label or more). At least one."),
@@ -122,6 +126,13 @@ constexpr config_key keys[] = {
         "The shared session is closed when no request came for so long.")
         .at_least(1000)
         .at_most(30 * one_day),
+    key("session", "evaluate_every", duration, AT(session.evaluate_every),
+        "How often the authorization server is asked whether a session's task is still fine (CAEP); \"0s\": never. A "
+        "session that it suspends gets 403 from then on.")
+        .at_most(one_day),
+    key("session", "revoke_tokens", flag, AT(session.revoke_tokens),
+        "Revoke each scoped token (RFC 7009) when its session closes, besides completing the task, which ends them "
+        "too."),
     key("approval", "hold", duration, AT(approval.hold), "How long a request may wait for a human.").at_most(one_day),
     key("approval", "poll_interval", duration, AT(approval.poll_interval),
         "The longest pause between polls; the first ones are shorter.")
@@ -130,6 +141,25 @@ constexpr config_key keys[] = {
     key("approval", "denial_memory", duration, AT(approval.denial_memory),
         "How long a denial answers the same need again, without asking anew.")
         .at_most(ms(seconds{3600})),
+    key("approval", "unclear_memory", duration, AT(approval.unclear_memory),
+        "After a request for permission that had no clear answer, where the list of pending ones may not be read: how "
+        "long the same is not asked for again.")
+        .at_most(ms(seconds{3600})),
+    key("approval", "requests_per_minute", count, AT(approval.requests_per_minute),
+        "New permission requests of one session; more are refused.")
+        .at_least(1)
+        .at_most(100'000),
+    key("approval", "requests_open", count, AT(approval.requests_open),
+        "Undecided permission requests of one session; more are refused.")
+        .at_least(1)
+        .at_most(100'000),
+    key("approval", "callback_listen", endpoint, AT(approval.callback_listen),
+        "ADDRESS:PORT where the authorization server may say that a request is decided, so that it is polled at once; "
+        "empty: nowhere.")
+        .shown_as("127.0.0.1:8082"),
+    key("approval", "callback_url", url, AT(approval.callback_url),
+        "How the authorization server reaches callback_listen. Default: http:// and that address.")
+        .shown_as("https://agents.example.com/jitproxy"),
     key("timeouts", "client_head", duration, AT(timeouts.client_head), "A request head, from its first byte.")
         .at_least(100)
         .at_most(one_day),

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/asio/ip/tcp.hpp>
+#include <random>
 #include <thread>
 
 #include "jitproxy/app/config_keys.hpp"
@@ -45,6 +46,7 @@ lumoauth::client_options as_settings(config const& c, secret_ptr client_secret) 
     out.scope = as.scope;
     out.ca_file = as.ca_file;
     out.timeout = as.timeout;
+    out.circuit.failures = static_cast<unsigned>(as.circuit_failures);
     out.allow_plain_http = as.allow_plain_http;
     return out;
 }
@@ -94,6 +96,15 @@ jit::task_manager_options manager_settings(config const& c) {
     out.poll_longest = c.approval.poll_interval;
     out.poll_first = std::min(out.poll_first, out.poll_longest);
     out.denial_memory = std::chrono::duration_cast<seconds>(c.approval.denial_memory);
+    out.unclear_memory = c.approval.unclear_memory;
+    out.requests_per_minute = c.approval.requests_per_minute;
+    out.requests_open = c.approval.requests_open;
+    out.evaluate_every = c.session.evaluate_every;
+    out.revoke_tokens = c.session.revoke_tokens;
+    // Up to a quarter longer.
+    out.jitter = [random = std::minstd_rand{std::random_device{}()}](milliseconds pause) mutable {
+        return pause + milliseconds{std::uniform_int_distribution<std::int64_t>{0, pause.count() / 4}(random)};
+    };
     return out;
 }
 

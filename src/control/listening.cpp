@@ -79,4 +79,13 @@ result<address> listen_on(any_acceptor& acceptor, address const& where, secret_p
     return bound;
 }
 
+result<address> listen_openly(any_acceptor& acceptor, address const& where) {
+    auto ec = bind_tcp(acceptor, where);
+    if (!ec) acceptor.listen(asio::socket_base::max_listen_connections, ec);
+    if (ec) return make_error(errc::configuration, "callback address " + where.text() + ": " + ec.message());
+    auto bound = where;
+    bound.port = port_of(acceptor);
+    return bound;
+}
+
 }  // namespace jitproxy::control

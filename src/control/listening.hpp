@@ -15,4 +15,7 @@ using any_acceptor = boost::asio::basic_socket_acceptor<boost::asio::generic::st
 // configuration.
 [[nodiscard]] result<address> listen_on(any_acceptor& acceptor, address const& where, secret_ptr const& token);
 
+// The same for anybody who can reach the address; TCP only.
+[[nodiscard]] result<address> listen_openly(any_acceptor& acceptor, address const& where);
+
 }  // namespace jitproxy::control

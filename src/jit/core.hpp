@@ -14,7 +14,8 @@
 namespace jitproxy::jit {
 
 struct core {
-    core(manager_ports p, task_manager_options o) : ports(p), options(o), grants(o.expiry_margin), answers(p.clock) {}
+    core(manager_ports p, task_manager_options o)
+        : ports(p), options(std::move(o)), grants(options.expiry_margin), answers(p.clock) {}
 
     manager_ports ports;
     task_manager_options options;
@@ -29,6 +30,8 @@ struct core {
     void emit(std::string type, std::string session_id, json::object data) const;
     // A journal that cannot be written after the fact: the work goes on, the failure is told.
     void report(result<void> const& journaled, std::string const& session_id) const;
+    // RFC 7009; a failure is only logged, the token dies with its task or by itself.
+    void revoke(secret_ptr token, std::string const& session_id) const;
     template <class T>
     void answer(callback<T> done, result<T> what) {
         answers.post([done = std::move(done), what = std::move(what)] { done(what); });
@@ -38,13 +41,14 @@ struct core {
 template <class T>
 using as_call = std::function<void(secret_ptr bearer, callback<T> done)>;
 
-// Makes a call with the keeper's bearer. The AS may have rejected the bearer, not the call (both are as_rejected):
-// where the keeper has another one, or fetches one, the call is made again, once.
+// Makes a call with the keeper's bearer. Where the AS says that the bearer is dead, and the keeper has another one or
+// fetches one, the call is made again, once. A call that is refused for itself is not: a new token would change
+// nothing, and the token endpoint allows few calls.
 template <class T>
 void call_as(core& c, std::shared_ptr<token_keeper> const& keeper, as_call<T> call, callback<T> done) {
     auto const again = [&c, weak = std::weak_ptr(keeper), call, done](bearer const& used, result<T> const& answer) {
         auto const k = weak.lock();
-        if (answer.has_value() || answer.error().code != errc::as_rejected || !k) return done(answer);
+        if (answer.has_value() || answer.error().code != errc::as_unauthorized || !k) return done(answer);
         k->renew(used.generation, while_alive(c.alive, [call, done, used, answer](result<bearer> const& renewed) {
                      if (renewed.has_error()) return done(renewed.error());
                      if (renewed->generation == used.generation) return done(answer);

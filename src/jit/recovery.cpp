@@ -33,9 +33,10 @@ void recovery::attempt(std::shared_ptr<job> const& j) {
             if (answer.has_value() || answer.error().code == errc::as_inactive) return done(j);
             log::warning("a task of an earlier life could not be completed yet",
                          {{"task", j->task.task_id}, {"error", name_of(answer.error().code)}});
-            j->retry.arm(j->pauses.next(answer.error().retry_after), [this, weak = std::weak_ptr(j)] {
-                if (auto const alive = weak.lock()) attempt(alive);
-            });
+            j->retry.arm(core_.options.jitter(j->pauses.next(answer.error().retry_after)),
+                         [this, weak = std::weak_ptr(j)] {
+                             if (auto const alive = weak.lock()) attempt(alive);
+                         });
         }));
 }
 

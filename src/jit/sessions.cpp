@@ -42,7 +42,8 @@ session_ptr session_table::make_record(session_order order) {
         },
         [this, own] {
             if (*own != nullptr) bearer_changed(**own);
-        });
+        },
+        core_.options.jitter);
     *own = s->keeper.get();
     return s;
 }
@@ -130,6 +131,7 @@ void session_table::perform(session_ptr const& s, machine::announce const&) {
     publish(*s);
     watch_idle(s);
     watch_expiry(s);
+    watch_evaluation(s);
     core_.emit("session.opened", s->info.session_id,
                {{"task_id", s->info.task_id}, {"name", s->info.name}, {"automatic", s->info.automatic}});
     for (auto& done : std::exchange(s->openers, {}))
@@ -169,7 +171,8 @@ void session_table::publish(session_record& s) {
     snapshot->proxy_secret = s.proxy_secret;
     snapshot->automatic = s.order.automatic;
     snapshot->accepting = s.serving();
-    snapshot->bearer = s.last_bearer.token;
+    snapshot->suspended = s.suspended;
+    if (s.suspended.empty()) snapshot->bearer = s.last_bearer.token;
     snapshot->bearer_generation = s.last_bearer.generation;
     if (snapshot->accepting) core_.grants.collect(s.info.session_id, core_.now(), snapshot->grants);
     s.snapshot = std::move(snapshot);

@@ -14,7 +14,8 @@
 namespace jitproxy::jit {
 
 struct session_record {
-    session_record(scheduler& clock, session_order o) : order(std::move(o)), retry(clock), idle(clock), expiry(clock) {}
+    session_record(scheduler& clock, session_order o)
+        : order(std::move(o)), retry(clock), idle(clock), expiry(clock), evaluation(clock) {}
 
     session_order order;
     session_info info;
@@ -25,6 +26,8 @@ struct session_record {
     std::shared_ptr<std::atomic<bool>> ended = std::make_shared<std::atomic<bool>>(false);
     snapshot_ptr snapshot;  // null until it was open
     std::string closed_because;
+    std::string suspended;                  // why, where the AS has suspended the task
+    std::vector<secret_ptr> scoped_tokens;  // that were live when closing began, until they are revoked
     steady_time last_seen;
     milliseconds idle_timeout{0};
     std::vector<callback<opened_session>> openers;
@@ -33,6 +36,7 @@ struct session_record {
     timer retry;               // of the completion
     timer idle;
     timer expiry;  // the task's own
+    timer evaluation;
 
     [[nodiscard]] bool serving() const noexcept { return machine.current() == session_machine::state::open; }
 };
@@ -43,7 +47,7 @@ class session_table {
     explicit session_table(core& c) : core_(c), prune_(c.ports.clock) {}
 
     // The task manager's other parts: ends what a closing session still waits for; is it waited for by anybody?
-    std::function<void(std::string const&)> end_requests = [](std::string const&) {};
+    std::function<void(session_record const&)> end_requests = [](session_record const&) {};
     std::function<std::size_t(std::string const&)> pending_requests = [](std::string const&) { return std::size_t{0}; };
     std::shared_ptr<token_keeper> agent;
 
@@ -51,7 +55,8 @@ class session_table {
     void ensure_automatic(callback<snapshot_ptr> done);
     void close(std::string const& session_id, callback<session_info> done);
     void close_all(std::function<void()> done);
-    // The AS says that the task is not active any more: nothing of the session is served from now on.
+    // The AS says that the task is not active any more, or even suspended: nothing of the session is served from now
+    // on.
     void task_died(std::string const& session_id, std::string const& why);
     void touch(std::string const& session_id);
     void bearer_refused(std::string const& session_id, std::uint64_t generation, std::string const& grant_id,
@@ -95,6 +100,10 @@ class session_table {
     void gone(session_ptr const& s);  // completed or failed: out of the table, parents and shut-down go on
     void watch_idle(session_ptr const& s);
     void watch_expiry(session_ptr const& s);
+    void watch_evaluation(session_ptr const& s);
+    void suspend(session_ptr const& s, std::string const& why);
+    void revoke_scoped(session_record& s);
+    void withdraw(session_record const& s);
     void prune();
 
     core& core_;
@@ -103,6 +112,7 @@ class session_table {
     std::vector<std::function<void()>> when_empty_;
     std::optional<error> automatic_failed_;  // and is not tried again before
     steady_time automatic_not_before_;
+    std::deque<std::string> suspended_;  // closed, but still published, so that their requests are told why
     timer prune_;
 };
 

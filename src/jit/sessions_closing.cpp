@@ -8,7 +8,7 @@ namespace jitproxy::jit {
 
 namespace {
 
-constexpr std::size_t remembered = 100;  // closed sessions that can still be asked about
+constexpr std::size_t most_remembered = 100;  // closed sessions that can still be asked about
 constexpr auto longest_timer = std::chrono::hours(24);
 
 bool over(session_machine::state s) {
@@ -39,23 +39,17 @@ void session_table::close_all(std::function<void()> done) {
         for (auto& each : std::exchange(when_empty_, {})) core_.answers.post(std::move(each));
 }
 
-void session_table::task_died(std::string const& session_id, std::string const& why) {
-    auto const s = find(session_id);
-    if (!s || !s->serving()) return;
-    core_.emit("session.suspended", session_id,
-               {{"task_id", s->info.task_id}, {"reason", one_line(why, longest_reason)}});
-    close(s, "the authorization server ended its task");
-}
-
 void session_table::perform(session_ptr const& s, machine::wind_down const& a) {
     auto const id = s->info.session_id;
     s->info.status = session_status::closing;
     s->idle.cancel();
     s->expiry.cancel();
+    s->evaluation.cancel();
+    if (core_.options.revoke_tokens) s->scoped_tokens = core_.grants.tokens_of(id);
     core_.grants.drop_session(id);
     // Workers first: from this moment no request of the session is served.
     if (s->snapshot) publish(*s);
-    end_requests(id);
+    end_requests(*s);
     core_.emit("session.closing", id, {{"task_id", s->info.task_id}, {"reason", s->closed_because}});
     if (a.opening)
         for (auto& done : std::exchange(s->openers, {})) core_.answer<opened_session>(std::move(done), *a.opening);
@@ -79,10 +73,11 @@ void session_table::perform(session_ptr const& s, machine::complete const&) {
                                                                    {"error", name_of(answer.error().code)}});
             feed(me, machine::completion_answered{answer});
         }));
+    revoke_scoped(*s);
 }
 
 void session_table::perform(session_ptr const& s, machine::pause const& a) {
-    s->retry.arm(a.delay, [this, weak = std::weak_ptr(s)] {
+    s->retry.arm(core_.options.jitter(a.delay), [this, weak = std::weak_ptr(s)] {
         if (auto const alive = weak.lock()) feed(alive, machine::timer_fired{});
     });
 }
@@ -92,10 +87,9 @@ void session_table::perform(session_ptr const& s, machine::finish const&) {
     s->info.status = session_status::completed;
     s->info.completed_at = core_.wall_now();
     core_.report(core_.ports.journal.task_closed(id), id);
-    core_.ports.snapshots.withdraw(id);
+    withdraw(*s);
     // The delegated token was made for this session alone, and completing the task does not end it.
-    if (s->keeper != agent && s->last_bearer.token)
-        core_.ports.as.revoke(s->last_bearer.token, [](result<void> const&) {});
+    if (s->keeper != agent && s->last_bearer.token) core_.revoke(s->last_bearer.token, id);
     core_.emit("session.closed", id, {{"task_id", s->info.task_id}, {"reason", s->closed_because}});
     for (auto& done : std::exchange(s->closers, {})) core_.answer<session_info>(std::move(done), info_of(*s));
     gone(s);
@@ -104,7 +98,7 @@ void session_table::perform(session_ptr const& s, machine::finish const&) {
 void session_table::gone(session_ptr const& s) {
     for (auto& done : std::exchange(s->closers, {})) core_.answer<session_info>(std::move(done), info_of(*s));
     closed_.push_back(info_of(*s));
-    if (closed_.size() > remembered) closed_.pop_front();
+    if (closed_.size() > most_remembered) closed_.pop_front();
     sessions_.erase(s->info.session_id);
     if (auto const parent = find(s->order.parent_session_id))
         if (parent->machine.current() == machine::state::draining && children_of(parent->info.session_id).empty())

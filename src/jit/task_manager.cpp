@@ -38,9 +38,9 @@ struct task_manager::impl {
                     done(std::move(answer));
                 });
             },
-            [this] { sessions.bearer_changed(*agent); });
+            [this] { sessions.bearer_changed(*agent); }, options.jitter);
         sessions.agent = agent;
-        sessions.end_requests = [this](std::string const& id) { desk.end_session(id); };
+        sessions.end_requests = [this](session_record const& s) { desk.end_session(s.info.session_id, s.suspended); };
         sessions.pending_requests = [this](std::string const& id) { return desk.pending(id); };
     }
 
@@ -89,6 +89,10 @@ void task_manager::cancel(ticket t) {
 void task_manager::bearer_refused(std::string const& session_id, std::uint64_t generation, std::string const& grant_id,
                                   callback<snapshot_ptr> done) {
     impl_->sessions.bearer_refused(session_id, generation, grant_id, std::move(done));
+}
+
+void task_manager::hint(std::string const& local_id) {
+    impl_->desk.hint(local_id);
 }
 
 void task_manager::approve(std::string const& request_id, secret_ptr user_bearer, std::string notes,

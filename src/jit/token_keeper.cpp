@@ -100,10 +100,12 @@ token_machine::state token_machine::current_state(steady_time now) const noexcep
     return last_error_ ? state::failed : state::none;
 }
 
-token_keeper::token_keeper(scheduler& clock, seconds expiry_margin, fetch_function fetch, std::function<void()> changed)
+token_keeper::token_keeper(scheduler& clock, seconds expiry_margin, fetch_function fetch, std::function<void()> changed,
+                           jitter_function jitter)
     : clock_(clock),
       fetch_(std::move(fetch)),
       changed_(std::move(changed)),
+      jitter_(std::move(jitter)),
       machine_(expiry_margin),
       timer_(clock),
       outbox_(clock),
@@ -124,11 +126,13 @@ void token_keeper::renew(std::uint64_t refused_generation, callback<bearer> done
 void token_keeper::perform(token_machine::action what) {
     if (what.changed && changed_) changed_();
     if (what.answer) answer_waiting();
-    if (auto const at = machine_.wake_at())
-        timer_.arm(std::chrono::ceil<milliseconds>(*at - clock_.now()),
-                   [this] { perform(machine_.woke(clock_.now())); });
-    else
+    if (auto const at = machine_.wake_at()) {
+        auto pause = std::chrono::ceil<milliseconds>(*at - clock_.now());
+        if (jitter_ && machine_.last_error()) pause = jitter_(pause);
+        timer_.arm(pause, [this] { perform(machine_.woke(clock_.now())); });
+    } else {
         timer_.cancel();
+    }
     if (!what.fetch) return;
     fetch_(while_alive(self_, [this](result<access_token> answer) {
         if (answer.has_value() && !answer->value)

@@ -87,7 +87,8 @@ net::task<result<jit::request_ready>> exchange_driver::prepare() {
         if (!session) co_return session.error();
         session_ = std::move(*session);
     }
-    if (!session_ || !session_->accepts()) co_return make_error(errc::session_unknown, "this session is closed");
+    if (!session_) co_return make_error(errc::session_unknown, "this session is closed");
+    if (!session_->accepts()) co_return session_->refusal();
     worker_.note_use(session_->session_id);
     ready.session = session_;
     if (!session_->grants.empty()) {

@@ -34,6 +34,8 @@ class as_meter final : public jit::authorization_server {
                              jit::callback<jit::access_token> done) override;
     void complete_task(secret_ptr bearer, std::string task_id, jit::callback<jit::completion> done) override;
     void revoke(secret_ptr token, jit::callback<void> done) override;
+    void list_pending(secret_ptr bearer, jit::callback<std::vector<jit::pending_request>> done) override;
+    void evaluate_task(secret_ptr bearer, std::string task_id, jit::callback<jit::evaluation> done) override;
     void approve(secret_ptr user_bearer, std::string request_id, std::string notes,
                  jit::callback<jit::request_state> done) override;
     void deny(secret_ptr user_bearer, std::string request_id, std::string reason,

@@ -48,6 +48,7 @@ struct config {
         std::string ca_file;
         bool allow_plain_http = false;
         milliseconds timeout = seconds{10};
+        std::uint64_t circuit_failures = 5;
     } authorization_server;
     std::vector<api_config> apis;
     struct {
@@ -60,11 +61,18 @@ struct config {
     struct {
         std::string default_mode = "auto";
         milliseconds idle_timeout = std::chrono::minutes{15};
+        milliseconds evaluate_every{0};
+        bool revoke_tokens = true;
     } session;
     struct {
         milliseconds hold = std::chrono::minutes{5};
         milliseconds poll_interval = seconds{5};
         milliseconds denial_memory = seconds{10};
+        milliseconds unclear_memory = seconds{10};
+        std::uint64_t requests_per_minute = 120;
+        std::uint64_t requests_open = 64;
+        std::string callback_listen;
+        std::string callback_url;
     } approval;
     struct {
         milliseconds client_head = seconds{30};

@@ -16,6 +16,8 @@ namespace jitproxy::jit {
 struct permission_timing {
     milliseconds poll_first{500};
     milliseconds poll_longest{5000};
+    // After an unclear answer, where the AS does not show its pending list: how long the same is not asked for again.
+    milliseconds unclear_memory{10'000};
 };
 
 class permission_request {
@@ -24,6 +26,9 @@ class permission_request {
         idle,            // nothing was asked for yet
         asking,          // POST /jit/request is on its way
         ask_later,       // the AS asked us to slow down; it is asked again
+        look_later,      // no clear answer to the asking: a pause, then a look at what is pending
+        looking,         // GET /jit/pending is on its way: is it there?
+        in_doubt,        // could not be found out; a later attempt goes on from here
         pending,         // waits for a human; pause between two polls
         polling,         // a poll is on its way
         exchanging,      // approved; the token is being fetched
@@ -33,12 +38,15 @@ class permission_request {
     };
 
     // ---- events
-    struct start {};       // somebody needs it (also: again, in `approved`)
+    struct start {};       // somebody needs it (also: again, in `approved` and `in_doubt`)
     struct not_recorded {  // the journal could not be written: the AS must not be told
         error what;
     };
     struct asked {
         result<request_state> answer;
+    };
+    struct looked {  // the pending request for the same, which is none of another entry's; nullopt: there is none
+        result<std::optional<request_state>> answer;
     };
     struct polled {
         result<request_state> answer;
@@ -50,20 +58,23 @@ class permission_request {
         result<access_token> answer;
     };
     struct timer_fired {};
-    struct close {};  // the session is closing
-    using event = std::variant<start, not_recorded, asked, polled, learned, exchanged, timer_fired, close>;
+    struct close {              // the session is closing
+        std::string suspended;  // why, where the AS has suspended it
+    };
+    using event = std::variant<start, not_recorded, asked, looked, polled, learned, exchanged, timer_fired, close>;
 
     // ---- actions
     struct nothing {};
-    struct ask {};  // journal first, then POST /jit/request
-    struct poll {   // ask for the status; give up at the timer
+    struct ask {};   // journal first, then POST /jit/request
+    struct look {};  // GET /jit/pending
+    struct poll {    // ask for the status; give up at the timer
         milliseconds deadline;
     };
     struct exchange {};
     struct pause {  // set the timer; a call still in flight is forgotten
         milliseconds delay;
     };
-    struct fail_for_now {  // tell who waits; the approval is kept for a later attempt
+    struct fail_for_now {  // tell who waits; the approval, or the doubt, is kept for a later attempt
         permission_outcome outcome;
     };
     struct settle {  // tell who waits, once and for all
@@ -73,7 +84,7 @@ class permission_request {
     struct broken {  // an event that this state does not expect; nothing has changed
         std::string what;
     };
-    using action = std::variant<nothing, ask, poll, exchange, pause, fail_for_now, settle, broken>;
+    using action = std::variant<nothing, ask, look, poll, exchange, pause, fail_for_now, settle, broken>;
 
     explicit permission_request(permission_timing timing)
         : timing_(timing), poll_pauses_(timing.poll_first, timing.poll_longest, 150) {}
@@ -93,6 +104,7 @@ class permission_request {
     action on(start const& e, wall_time now);
     action on(not_recorded const& e, wall_time now);
     action on(asked const& e, wall_time now);
+    action on(looked const& e, wall_time now);
     action on(polled const& e, wall_time now);
     action on(learned const& e, wall_time now);
     action on(exchanged const& e, wall_time now);
@@ -103,6 +115,9 @@ class permission_request {
     action follow(wall_time now, std::optional<seconds> retry_after);  // does what known_.status calls for
     action pause_for(milliseconds delay, wall_time now);
     action fetch_token();
+    action ask_again();
+    action doubt(error const& what, wall_time now);
+    action doubtful(wall_time now);
     action end(permission_status status, std::string reason);
     action end(error const& what);
     action illegal(char const* what) const;
@@ -114,7 +129,14 @@ class permission_request {
     wall_time give_up_at_;  // expires_at, or our own longest patience
     backoff poll_pauses_;
     backoff exchange_pauses_{std::chrono::seconds(1), std::chrono::seconds(8)};
+    backoff look_pauses_{milliseconds(500), std::chrono::seconds(4)};
     unsigned asks_ = 0;
+    unsigned looks_ = 0;             // that told nothing
+    unsigned absent_ = 0;            // that found nothing, since it was asked last
+    error unclear_;                  // the answer that left us in doubt
+    bool list_closed_ = false;       // the AS does not show what is pending
+    wall_time ask_again_at_;         // and then not before
+    bool exchange_unclear_ = false;  // a token may have been made, and its answer lost
     unsigned exchanges_ = 0;
 };
 

@@ -19,6 +19,16 @@ struct task_manager_options {
     milliseconds poll_first{500};
     milliseconds poll_longest{5000};
     seconds denial_memory{10};
+    milliseconds unclear_memory{10'000};  // permission_timing
+    // Of one session, so that neither the AS nor a human is flooded; more is refused.
+    std::size_t requests_per_minute = 120;
+    std::size_t requests_open = 64;
+    milliseconds evaluate_every{0};  // how often the AS is asked whether a task is still fine (CAEP); 0: never
+    bool revoke_tokens = true;       // scoped tokens one by one when their session closes, besides completing its task
+    // Where the AS may say that a request is decided, by that request's local id; empty: nowhere.
+    std::function<std::string(std::string const& local_id)> callback_url;
+    // Makes a pause after trouble a bit longer, so that many proxies do not come back at the same moment.
+    std::function<milliseconds(milliseconds)> jitter = [](milliseconds pause) { return pause; };
     seconds expiry_margin{15};  // a token is not used when less of its life is left (at most a tenth of its life)
 };
 
@@ -104,6 +114,8 @@ class task_manager {
     void bearer_refused(std::string const& session_id, std::uint64_t generation, std::string const& grant_id,
                         callback<snapshot_ptr> done);
 
+    // Somebody says that this request is decided: look soon. The word of a stranger, so no more than a hint.
+    void hint(std::string const& local_id);
     void approve(std::string const& request_id, secret_ptr user_bearer, std::string notes, callback<request_info> done);
     void deny(std::string const& request_id, secret_ptr user_bearer, std::string reason, callback<request_info> done);
 

@@ -73,8 +73,11 @@ class token_machine {
 class token_keeper {
   public:
     using fetch_function = std::function<void(callback<access_token>)>;
-    // `changed` is called when there is a new token, before those who wait are told.
-    token_keeper(scheduler& clock, seconds expiry_margin, fetch_function fetch, std::function<void()> changed);
+    using jitter_function = std::function<milliseconds(milliseconds)>;
+    // `changed` is called when there is a new token, before those who wait are told. `jitter`:
+    // task_manager_options::jitter.
+    token_keeper(scheduler& clock, seconds expiry_margin, fetch_function fetch, std::function<void()> changed,
+                 jitter_function jitter = {});
     ~token_keeper();
     token_keeper(token_keeper const&) = delete;
     token_keeper& operator=(token_keeper const&) = delete;
@@ -95,6 +98,7 @@ class token_keeper {
     scheduler& clock_;
     fetch_function fetch_;
     std::function<void()> changed_;
+    jitter_function jitter_;
     token_machine machine_;
     std::vector<callback<bearer>> waiting_;
     std::optional<wall_time> expires_at_;

@@ -25,6 +25,8 @@ struct credentials {
 [[nodiscard]] result<wire_request> exchange_request(location const& at, secret_ptr bearer,
                                                     jit::request_state const& known);
 [[nodiscard]] wire_request complete_request(location const& at, secret_ptr bearer, std::string_view task_id);
+[[nodiscard]] wire_request pending_request(location const& at, secret_ptr bearer);
+[[nodiscard]] wire_request evaluate_request(location const& at, secret_ptr bearer, std::string_view task_id);
 [[nodiscard]] wire_request approve_request(location const& at, secret_ptr bearer, std::string_view request_id,
                                            std::string_view notes);
 [[nodiscard]] wire_request deny_request(location const& at, secret_ptr bearer, std::string_view request_id,

@@ -28,6 +28,12 @@ class revocable final : public jit::authorization_server {
         revoked.emplace_back(token->reveal());
         easy.revoke(std::move(token), std::move(done));
     }
+    void list_pending(secret_ptr b, jit::callback<std::vector<jit::pending_request>> done) override {
+        easy.list_pending(std::move(b), std::move(done));
+    }
+    void evaluate_task(secret_ptr b, std::string t, jit::callback<jit::evaluation> done) override {
+        easy.evaluate_task(std::move(b), std::move(t), std::move(done));
+    }
     void exchange_for_user(secret_ptr u, secret_ptr a, jit::callback<jit::access_token> done) override {
         easy.exchange_for_user(std::move(u), std::move(a), std::move(done));
     }

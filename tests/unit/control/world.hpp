@@ -85,6 +85,12 @@ class easy_as final : public jit::authorization_server {
     void revoke(secret_ptr, jit::callback<void> done) override {
         clock_.call_after(milliseconds{0}, [done] { done({}); });
     }
+    void list_pending(secret_ptr, jit::callback<std::vector<jit::pending_request>> done) override {
+        clock_.call_after(milliseconds{0}, [done] { done(make_error(errc::as_rejected)); });
+    }
+    void evaluate_task(secret_ptr, std::string, jit::callback<jit::evaluation> done) override {
+        clock_.call_after(milliseconds{0}, [done] { done(jit::evaluation{}); });
+    }
     void approve(secret_ptr user, std::string id, std::string notes, jit::callback<jit::request_state> done) override {
         decide("approve", user, id, notes, jit::request_status::approved, done);
     }

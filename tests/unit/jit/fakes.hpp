@@ -129,6 +129,8 @@ class fake_as final : public authorization_server {
           complete(clock, "complete"),
           revoked(clock, "revoke"),
           decision(clock, "decision"),
+          pending(clock, "pending"),
+          evaluated(clock, "evaluate"),
           trace_(t) {
         revoked.otherwise = [] { return result<void>(); };
     }
@@ -139,6 +141,8 @@ class fake_as final : public authorization_server {
     lane<completion> complete;
     lane<void> revoked;
     lane<request_state> decision;
+    lane<std::vector<pending_request>> pending;
+    lane<evaluation> evaluated;
     std::vector<request_order> orders;
     std::vector<task_order> tasks;
 
@@ -152,6 +156,8 @@ class fake_as final : public authorization_server {
         complete.verify();
         revoked.verify();
         decision.verify();
+        pending.verify();
+        evaluated.verify();
     }
 
     void fetch_agent_token(callback<access_token> done) override {
@@ -187,6 +193,14 @@ class fake_as final : public authorization_server {
     void revoke(secret_ptr t, callback<void> done) override {
         trace_.push_back("as revoke " + shown(t));
         revoked.called(std::move(done));
+    }
+    void list_pending(secret_ptr bearer, callback<std::vector<pending_request>> done) override {
+        trace_.push_back("as pending " + shown(bearer));
+        pending.called(std::move(done));
+    }
+    void evaluate_task(secret_ptr bearer, std::string task_id, callback<evaluation> done) override {
+        trace_.push_back("as evaluate " + shown(bearer) + " " + task_id);
+        evaluated.called(std::move(done));
     }
     void approve(secret_ptr user, std::string id, std::string notes, callback<request_state> done) override {
         trace_.push_back("as approve " + shown(user) + " " + id + " " + notes);

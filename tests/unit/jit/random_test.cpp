@@ -48,7 +48,7 @@ class model_as final : public authorization_server {
     }
     void request_permission(secret_ptr, request_order order, callback<request_state> done) override {
         reply<request_state>(done, [this, order]() -> result<request_state> {
-            if (!tasks[order.task_id].open) return make_error(errc::as_inactive, "inactive");
+            if (!tasks[order.task_id].open) return make_error(errc::as_inactive, "task suspended");
             auto const id = "req-" + std::to_string(++serial_);
             requests_[id] = order;
             return decide(id, chance(50));
@@ -56,14 +56,15 @@ class model_as final : public authorization_server {
     }
     void poll_permission(secret_ptr, request_state known, callback<request_state> done) override {
         reply<request_state>(done, [this, known]() -> result<request_state> {
-            if (!tasks[requests_[known.request_id].task_id].open) return make_error(errc::as_inactive, "inactive");
+            if (!tasks[requests_[known.request_id].task_id].open)
+                return make_error(errc::as_inactive, "task suspended");
             return decide(known.request_id, chance(40));
         });
     }
     void exchange_permission(secret_ptr, request_state known, callback<access_token> done) override {
         reply<access_token>(done, [this, known]() -> result<access_token> {
             auto const& order = requests_[known.request_id];
-            if (!tasks[order.task_id].open) return make_error(errc::as_inactive, "inactive");
+            if (!tasks[order.task_id].open) return make_error(errc::as_inactive, "task suspended");
             auto const name = "scoped-" + std::to_string(++serial_);
             tokens[name] = {order.task_id, canonical_json(order.authorization_details)};
             return token_of(name, seconds(10 + static_cast<int>(random_() % 300)));
@@ -80,6 +81,23 @@ class model_as final : public authorization_server {
     void revoke(secret_ptr t, callback<void> done) override {
         tokens[shown(t)].alive = false;
         in_flight.push_back([done] { done(result<void>()); });
+    }
+    // As with most agents: the list is for those who may approve.
+    void list_pending(secret_ptr, callback<std::vector<pending_request>> done) override {
+        reply<std::vector<pending_request>>(done, [this]() -> result<std::vector<pending_request>> {
+            if (chance(50)) return make_error(errc::as_rejected, "not yours to see");
+            std::vector<pending_request> list;
+            for (auto const& id : waiting_) {
+                auto const& order = requests_[id];
+                if (tasks[order.task_id].open)
+                    list.push_back({order.task_id, canonical_json(order.authorization_details),
+                                    state_of(id, request_status::pending)});
+            }
+            return list;
+        });
+    }
+    void evaluate_task(secret_ptr, std::string task_id, callback<evaluation> done) override {
+        reply<evaluation>(done, [this, task_id] { return evaluation{tasks[task_id].open, "evaluated"}; });
     }
     void approve(secret_ptr, std::string id, std::string, callback<request_state> done) override {
         reply<request_state>(done, [id] { return state_of(id, request_status::approved); });
@@ -109,7 +127,11 @@ class model_as final : public authorization_server {
   private:
     [[nodiscard]] bool chance(unsigned percent) { return random_() % 100 < percent; }
     request_state decide(std::string const& id, bool now) {
-        if (!now) return state_of(id, request_status::pending);
+        if (!now) {
+            waiting_.insert(id);
+            return state_of(id, request_status::pending);
+        }
+        waiting_.erase(id);
         return state_of(id, chance(75) ? request_status::approved : request_status::denied);
     }
     template <class T>
@@ -118,12 +140,13 @@ class model_as final : public authorization_server {
             if (!calm && chance(15)) return done(make_error(errc::as_unreachable, "lost before"));
             if (!calm && chance(5)) return done(error{errc::as_rate_limited, "slow", 2});
             auto const answer = work();
-            if (!calm && chance(10)) return done(make_error(errc::as_unreachable, "lost after"));
+            if (!calm && chance(10)) return done(make_error(errc::as_unclear, "lost after"));
             done(answer);
         });
     }
     std::mt19937& random_;
     std::map<std::string, request_order> requests_;
+    std::set<std::string> waiting_;  // for a human
     int serial_ = 0;
 };
 
@@ -131,9 +154,11 @@ struct model {
     explicit model(unsigned seed) : random(seed), as(random) {
         log::configure(log::level::off, log::format::text);
         as.before_task = [this] { CHECK(unanswered_openings() > 0); };
-        manager = std::make_unique<task_manager>(
-            manager_ports{as, journal, clock, snapshots, events},
-            task_manager_options{.idle_timeout = minutes(3), .hold = seconds(30), .denial_memory = seconds(5)});
+        manager = std::make_unique<task_manager>(manager_ports{as, journal, clock, snapshots, events},
+                                                 task_manager_options{.idle_timeout = minutes(3),
+                                                                      .hold = seconds(30),
+                                                                      .denial_memory = seconds(5),
+                                                                      .evaluate_every = seconds(20)});
         policy::api a;
         a.name = "acme";
         api = std::make_shared<policy::api const>(std::move(a));
@@ -296,7 +321,11 @@ struct model {
             auto const info = manager->session(session);
             if (!info || info->status != session_status::completed) continue;
             REQUIRE_FALSE(as.tasks.at(task_id).open);
-            REQUIRE(snapshots.latest.count(session) == 0);
+            // Only a suspended one is still known, to tell why.
+            if (auto const known = snapshots.latest.find(session); known != snapshots.latest.end()) {
+                REQUIRE_FALSE(known->second->suspended.empty());
+                REQUIRE(known->second->bearer == nullptr);
+            }
             for (auto const& [name, t] : as.tokens)
                 if (t.task_id == task_id) REQUIRE_FALSE(t.alive);
         }

@@ -180,12 +180,67 @@ TEST_CASE("after a 429 with Retry-After the endpoint is left alone, for all call
     CHECK(f.create_task().has_value());
 }
 
-TEST_CASE("a 429 that names no time blocks nothing") {
+TEST_CASE("a 429 that names no time wants a pause all the same") {
     fixture f;
     f.answers(429);
-    CHECK(f.fetch().error().retry_after == 0);
+    CHECK(f.fetch().error().retry_after == 2);
+    CHECK(f.fetch().error().code == errc::as_rate_limited);
+    CHECK(f.as->requests.size() == 1);
+}
+
+TEST_CASE("a token and a revocation are tried again at once, but not for ever, and nothing else is") {
+    fixture f;
+    f.attempts = 3;
+    f.connect(f.as->url());
+    auto const revoke = [&] {
+        return test::outcome<void>(f.io, [&](auto done) { f.client->revoke(f.bearer, std::move(done)); });
+    };
+    f.answers(503);
+    f.answers({"", test::step::then::reset});
     f.answers(200, token_body);
-    CHECK(f.fetch().has_value());
+    CHECK(f.token() == "tok-1");
+    CHECK(f.as->requests.size() == 3);
+    f.answers(500);
+    f.answers(200);
+    CHECK(revoke().has_value());
+    CHECK(f.as->requests.size() == 5);
+    for (int i = 0; i != 3; ++i) f.answers(502);
+    CHECK(f.fetch().error().code == errc::as_unclear);
+    CHECK(f.as->requests.size() == 8);
+    f.answers(400, R"({"error": "invalid_client"})");
+    CHECK(f.fetch().error().code == errc::as_rejected);
+    f.answers(503, "", "Retry-After: 60\r\n");
+    CHECK(f.fetch().error().retry_after == 60);
+    CHECK(f.as->requests.size() == 10);
+    f.answers(500);
+    CHECK(f.create_task().error().code == errc::as_unclear);
+    f.answers(500);
+    CHECK(f.ask().error().code == errc::as_unclear);
+    CHECK(f.as->requests.size() == 12);
+}
+
+TEST_CASE("a server that fails again and again is left alone; what closes things still goes out") {
+    fixture f;
+    f.circuit_failures = 3;
+    f.connect(f.as->url());
+    for (int i = 0; i != 3; ++i) {
+        f.answers(500);
+        CHECK(f.ask().error().code == errc::as_unclear);
+    }
+    auto const refused = f.poll({.request_id = "r"});
+    CHECK(refused.error().code == errc::as_down);
+    CHECK(refused.error().retry_after == 30);
+    CHECK(f.as->requests.size() == 3);
+    REQUIRE(f.changes.size() == 1);
+    CHECK(f.changes[0].first);
+    CHECK(f.changes[0].second.find("500") != std::string::npos);
+    f.answers(503);
+    CHECK(f.complete().error().code == errc::as_unclear);
+    f.answers(204);
+    CHECK(f.complete().has_value());
+    f.answers(200, R"({"request_id": "r", "status": "pending"})");
+    CHECK(f.poll({.request_id = "r"}).has_value());
+    CHECK(f.changes.size() == 2);
 }
 
 TEST_CASE("a secret that the server echoes is in no error") {

@@ -72,6 +72,8 @@ class played_as final : public jit::authorization_server {
     void exchange_permission(secret_ptr, jit::request_state, jit::callback<jit::access_token> done) override;
     void complete_task(secret_ptr, std::string, jit::callback<jit::completion> done) override;
     void revoke(secret_ptr, jit::callback<void> done) override;
+    void list_pending(secret_ptr, jit::callback<std::vector<jit::pending_request>> done) override;
+    void evaluate_task(secret_ptr, std::string, jit::callback<jit::evaluation> done) override;
     void approve(secret_ptr, std::string, std::string, jit::callback<jit::request_state> done) override;
     void deny(secret_ptr, std::string, std::string, jit::callback<jit::request_state> done) override;
 
