@@ -31,6 +31,7 @@ result<worker::acceptor> open_listener(boost::asio::io_context& io, tcp::endpoin
     if (!ec && where.protocol() == tcp::v6()) socket.set_option(boost::asio::ip::v6_only(true), ec);
     if (!ec) socket.bind(where, ec);
     if (!ec) socket.listen(boost::asio::socket_base::max_listen_connections, ec);
+    if (!ec) socket.native_non_blocking(true, ec);
     if (ec) return cannot_listen(where, ec);
     return result<worker::acceptor>(std::move(socket));
 }

@@ -32,7 +32,7 @@ struct client_side {
 class client_connection {
   public:
     // Without a place it is answered 503 and closed.
-    client_connection(proxy::worker& w, net::tcp_socket socket, std::optional<admission::place> place);
+    client_connection(proxy::worker& w, int socket, std::optional<admission::place> place);
     ~client_connection();
     client_connection(client_connection const&) = delete;
     client_connection& operator=(client_connection const&) = delete;

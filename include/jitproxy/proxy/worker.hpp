@@ -83,7 +83,8 @@ class worker {
 
   private:
     void accept_on(std::size_t index);
-    void take(net::tcp_socket socket);
+    [[nodiscard]] bool accept_some(acceptor& from);
+    void take(int socket);  // connected; owned from now on
     void arm_tick();
     void tick();
     void check_empty();
