@@ -31,8 +31,8 @@ struct permission_entry {
     wall_time created_at;
     permission_request machine;
     timer wake;
-    std::uint64_t call = 0;  // the call to the AS whose answer counts; others come too late
-    bool journaled = false;
+    std::uint64_t call = 0;             // the call to the AS whose answer counts; others come too late
+    bool journaled = false;             // or on its way there
     bool told_pending = false;          // the event was sent
     permission_outcome outcome;         // once settled
     std::deque<std::string> resources;  // to be served by the grant
@@ -89,6 +89,7 @@ class permission_desk {
     entry_ptr open_entry(permission_need const& need, json::object const& details, std::string const& needs);
     void feed(entry_ptr const& e, machine::event const& ev);
     void perform(entry_ptr const& e, machine::nothing const& a);
+    void perform(entry_ptr const& e, machine::record const& a);
     void perform(entry_ptr const& e, machine::ask const& a);
     void perform(entry_ptr const& e, machine::poll const& a);
     void perform(entry_ptr const& e, machine::exchange const& a);

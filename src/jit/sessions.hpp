@@ -79,6 +79,7 @@ class session_table {
     // One small function an action.
     void perform(session_ptr const& s, machine::nothing const& a);
     void perform(session_ptr const& s, machine::get_bearer const& a);
+    void perform(session_ptr const& s, machine::note const& a);
     void perform(session_ptr const& s, machine::create const& a);
     void perform(session_ptr const& s, machine::record const& a);
     void perform(session_ptr const& s, machine::announce const& a);

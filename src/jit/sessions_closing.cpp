@@ -91,7 +91,7 @@ void session_table::perform(session_ptr const& s, machine::finish const&) {
     auto const& id = s->info.session_id;
     s->info.status = session_status::completed;
     s->info.completed_at = core_.wall_now();
-    core_.report(core_.ports.journal.task_closed(id), id);
+    core_.record(id, records::task_closed{id});
     core_.ports.snapshots.withdraw(id);
     // The delegated token was made for this session alone, and completing the task does not end it.
     if (s->keeper != agent && s->last_bearer.token)

@@ -24,7 +24,7 @@ TEST_CASE("closing: workers first, then the AS, then the journal") {
     CHECK_FALSE(closed->any());
     w.as.complete.release(completion::completed);
     CHECK(w.log ==
-          trace{"publish closed grants=0 agent-1", "as complete agent-1 task-1", "journal closed", "withdraw"});
+          trace{"publish closed grants=0 agent-1", "as complete agent-1 task-1", "withdraw", "journal closed"});
     for (auto const& c : {closed, second}) {
         REQUIRE(c->one().has_value());
         CHECK(c->one()->status == session_status::completed);
@@ -293,6 +293,7 @@ TEST_CASE("closing ends those who wait for permission, and drops what arrives la
         auto const id = w.open();
         w.as.ask.holds();
         auto const outcome = w.ask(id);
+        w.clock.settle();
         w.as.complete.answers(completion::completed);
         (void)w.close(id);
         w.clock.settle();
