@@ -129,6 +129,7 @@ void permission_desk::perform(entry_ptr const& e, machine::settle const& a) {
     ++e->call;
     e->outcome = a.outcome;
     if (a.token) grant_to(e, *a.token);
+    entry_decided(*e, e->outcome);  // who waits comes before who only wants to know
     auto const status = std::string(to_string(e->outcome.status));
     if (e->journaled)
         core_.record(e->session_id, records::permission_settled{e->session_id, in_journal(*e), e->outcome.request_id,
@@ -140,7 +141,6 @@ void permission_desk::perform(entry_ptr const& e, machine::settle const& a) {
         });
     else
         forget(e);
-    entry_decided(*e, e->outcome);
 }
 
 void permission_desk::perform(entry_ptr const& e, machine::broken const& a) {

@@ -70,6 +70,7 @@ class permission_desk {
         std::vector<part> parts;
         done_function done;
         bool answered = false;
+        bool has_ticket = false;  // request() has returned: it may be told at once
         timer hold;
     };
     using caller_ptr = std::shared_ptr<caller>;
@@ -82,6 +83,7 @@ class permission_desk {
     void entry_waits(permission_entry const& e);
     void review(caller_ptr const& c);
     void answer(caller_ptr const& c, permission_outcome outcome);
+    void deliver(caller_ptr const& c, permission_outcome const& outcome);
     void start_hold(caller_ptr const& c);
 
     // entries (permissions.cpp)
