@@ -36,6 +36,7 @@ worker::worker(server_options const& o, std::string pseudonym, control_link& lin
       ticker_(io.get_executor()) {}
 
 worker::~worker() {
+    endings_.clear();
     connections_.clear();
 }
 
@@ -110,6 +111,28 @@ void worker::cut() {
     for (auto const& [raw, owner] : connections_) all.push_back(raw);
     for (auto* c : all) c->cut();
     check_empty();
+}
+
+void worker::cut_session(std::string_view session_id) {
+    std::vector<client_connection*> all;
+    for (auto const& [raw, owner] : connections_)
+        if (raw->serves(session_id)) all.push_back(raw);
+    for (auto* c : all) c->cut();
+}
+
+void worker::when_unused(std::string session_id, std::function<void()> callback) {
+    endings_.push_back({std::move(session_id), std::move(callback)});
+    check_unused();
+}
+
+void worker::check_unused() {
+    if (endings_.empty()) return;
+    std::erase_if(endings_, [this](ending_session& e) {
+        for (auto const& [raw, owner] : connections_)
+            if (raw->serves(e.id)) return false;
+        e.unused();
+        return true;
+    });
 }
 
 void worker::when_empty(std::function<void()> callback) {

@@ -20,7 +20,7 @@ class session_machine {
         creating,     // POST /jit/task is on its way
         recording,    // the task exists; its id goes into the journal
         open,         // requests are served
-        draining,     // closed for requests; its children are closed first
+        draining,     // closed for requests; those in flight end, and its children are closed first
         completing,   // POST …/complete is on its way
         retrying,     // not confirmed yet; a pause before it is tried again
         completed,    // the AS has confirmed
@@ -42,7 +42,7 @@ class session_machine {
         result<void> outcome;
     };
     struct close {};    // somebody, the idle timer or the AS (a dead task) wants it closed
-    struct drained {};  // no child is left
+    struct drained {};  // no child and no request is left
     struct completion_answered {
         result<completion> answer;
     };

@@ -47,9 +47,7 @@ class readiness final : public boost::asio::execution_context::service {
   public:
     static boost::asio::execution_context::id id;  // what Asio knows the service by
 
-    [[nodiscard]] static readiness& of(boost::asio::io_context& io) {
-        return boost::asio::use_service<readiness>(io);
-    }
+    [[nodiscard]] static readiness& of(boost::asio::io_context& io) { return boost::asio::use_service<readiness>(io); }
     explicit readiness(boost::asio::execution_context& context);  // made by of()
 
     // From now on until the descriptor is closed. Errors: limit_reached.

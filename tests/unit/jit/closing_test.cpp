@@ -364,3 +364,23 @@ TEST_CASE("a task that died at the AS takes its session with it") {
         CHECK(w.journal.open.empty());
     }
 }
+
+TEST_CASE("closing waits for requests in flight, and for its children's") {
+    world w;
+    auto const parent = w.open();
+    session_order order;
+    order.parent_session_id = parent;
+    auto const child = w.open("task-2", order);
+    w.as.complete.answers(completion::completed);
+    w.as.complete.answers(completion::completed);
+    w.snapshots.busy = true;
+    auto const closed = w.close(parent);
+    w.clock.settle();
+    CHECK(w.as.complete.calls() == 0);
+    CHECK(w.manager->session(parent)->status == session_status::closing);
+    CHECK(w.manager->session(child)->status == session_status::closing);
+    w.snapshots.release();
+    w.clock.settle();
+    CHECK(w.as.complete.calls() == 2);
+    CHECK(closed->one().value().status == session_status::completed);
+}

@@ -272,6 +272,15 @@ class fake_snapshots final : public snapshot_sink {
         latest[s->session_id] = s;
         all.push_back(std::move(s));
     }
+    bool busy = false;  // requests are in flight until release()
+    void drain(std::string const&, std::function<void()> done) override {
+        if (!busy) return done();
+        waiting_.push_back(std::move(done));
+    }
+    void release() {
+        busy = false;
+        for (auto const& done : std::exchange(waiting_, {})) done();
+    }
     void withdraw(std::string const& session) override {
         trace_.push_back("withdraw");
         latest.erase(session);
@@ -279,6 +288,7 @@ class fake_snapshots final : public snapshot_sink {
 
   private:
     trace& trace_;
+    std::vector<std::function<void()>> waiting_;
 };
 
 class fake_events final : public event_sink {

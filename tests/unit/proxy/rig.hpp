@@ -5,6 +5,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <cstdint>
+#include <future>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -115,6 +116,7 @@ class rig {
     // A session opened by hand: "Proxy-Authorization: Basic …\r\n".
     std::string open_session();
     void close_sessions();
+    std::vector<std::future<void>> begin_to_close_sessions();
     [[nodiscard]] proxy::counters counters() const { return server_->counters(); }
     std::string url(std::string_view path) const { return "http://" + site.at() + std::string(path); }
     // "GET http://site/path HTTP/1.1", a Host that is to be ignored, the fields in `more`, the empty line.
