@@ -161,6 +161,9 @@ constexpr config_key keys[] = {
     key("timeouts", "pool_idle", duration, AT(timeouts.pool_idle), "A kept upstream connection that nobody uses.")
         .at_least(100)
         .at_most(one_day),
+    key("timeouts", "linger", duration, AT(timeouts.linger),
+        "The end of a client's connection, after ours (with TLS: its close_notify).")
+        .at_most(ms(seconds{300})),
     key("timeouts", "drain", duration, AT(timeouts.drain),
         "Requests in flight at shutdown, or when their session is closed.")
         .at_most(ms(seconds{3600})),

@@ -69,6 +69,7 @@ proxy::server_options server_settings(config const& c) {
     out.timeouts.continue_wait = t.continue_wait;
     out.timeouts.tunnel_idle = t.tunnel_idle;
     out.timeouts.pool_idle = t.pool_idle;
+    out.timeouts.linger = t.linger;
     out.timeouts.drain = t.drain;
     auto const& l = c.limits;
     out.limits.head.start_line = l.request_line_bytes;

@@ -10,7 +10,6 @@ namespace jitproxy::proxy {
 namespace {
 constexpr std::size_t most_discarded =
     256 * 1024;  // of a body that nobody wants, before the connection is closed instead
-constexpr milliseconds linger_time{2000};
 }  // namespace
 
 client_connection::client_connection(proxy::worker& w, int socket, std::optional<admission::place> place)
@@ -188,7 +187,7 @@ net::task<bool> client_connection::send_all(std::string text) {
 net::task<> client_connection::linger() {
     if (!stream_.is_open() || cut_) co_return;
     stream_.shutdown_send();
-    limit_.expires_after(linger_time);
+    limit_.expires_after(worker_.options.timeouts.linger);
     std::size_t discarded = 0;
     while (!cut_ && !limit_.expired() && discarded < most_discarded) {
         auto const got = stream_.try_read(worker_.scratch);

@@ -77,6 +77,7 @@ struct config {
         milliseconds continue_wait = std::chrono::seconds{1};
         milliseconds tunnel_idle = std::chrono::minutes{10};
         milliseconds pool_idle = std::chrono::minutes{1};
+        milliseconds linger = seconds{2};
         milliseconds drain = seconds{10};
     } timeouts;
     struct {

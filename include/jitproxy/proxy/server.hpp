@@ -27,7 +27,8 @@ struct timeouts {  // each is the longest that one step may take without progres
     milliseconds continue_wait{1'000};  // for the origin's 100 (Continue), before the client is told to go on
     milliseconds tunnel_idle{600'000};
     milliseconds pool_idle{60'000};
-    milliseconds drain{10'000};  // requests in flight at shutdown
+    milliseconds linger{2'000};  // for the client's end, after ours (with TLS: its close_notify)
+    milliseconds drain{10'000};  // requests in flight at shutdown, or when their session is closed
 };
 struct limits {
     http::head_limits head;
