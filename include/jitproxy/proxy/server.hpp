@@ -41,6 +41,7 @@ struct limits {
 };
 struct server_options {
     std::vector<boost::asio::ip::tcp::endpoint> listen;  // port 0: any
+    std::vector<int> passed;                             // sockets that listen already, in place of `listen`; owned
     unsigned workers = 1;
     proxy::timeouts timeouts;
     proxy::limits limits;
@@ -74,6 +75,9 @@ class server final : public jit::snapshot_sink {
     // New configuration for requests that begin from now on. Connections and sessions stay.
     // Errors: configuration (a ca_file or client certificate); then the old one stays.
     [[nodiscard]] result<void> replace_rules(policy::rules_ptr rules, std::shared_ptr<ca::authority const> authority);
+
+    // Calls back on the control thread once every worker has come round.
+    void when_alive(std::function<void()> done);
 
     void stop_accepting();
     // Stops accepting, lets requests in flight finish within timeouts.drain, cuts the rest; calls back on the control
