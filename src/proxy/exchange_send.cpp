@@ -251,7 +251,7 @@ net::task<jit::response_started> exchange_driver::judge_response() {
     jit::response_started started;
     started.status = response_.status;
     started.replayable = body_.replayable();
-    if (request_.to.api == nullptr) co_return started;
+    if (!session_) co_return started;  // sent without a bearer
     auto const presence = http::find_signal(response_);
     bool const dead = presence == http::signal_presence::none && response_.status == 401 &&
                       iequals(http::bearer_error(response_), "invalid_token");

@@ -13,13 +13,14 @@ namespace {
 // Sends the same block again and again, on a thread of its own, until the other side has had enough of it.
 class flood {
   public:
-    flood(peer client, std::string block) : client_(std::move(client)), block_(std::move(block)), thread_([this] {
-        try {
-            for (;;) client_.send(block_);
-        } catch (std::runtime_error const&) {
-            ended = true;
-        }
-    }) {}
+    flood(peer client, std::string block)
+        : client_(std::move(client)), block_(std::move(block)), thread_([this] {
+              try {
+                  for (;;) client_.send(block_);
+              } catch (std::runtime_error const&) {
+                  ended = true;
+              }
+          }) {}
     ~flood() { thread_.join(); }
     std::atomic<bool> ended{false};
 

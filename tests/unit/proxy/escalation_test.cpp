@@ -278,6 +278,23 @@ TEST_CASE("a redirect to another host is the client's to follow, without a beare
     CHECK(other.read_head().find("Authorization") == std::string::npos);
 }
 
+TEST_CASE("a TRACE, which the API sends back as it came, carries no bearer and asks for nothing") {
+    rig r(protect());
+    auto client = r.client();
+    std::string const method = GENERATE("TRACE", "trace");
+    client.send(method + " " + r.url("/doc") + " HTTP/1.1\r\nHost: x\r\n\r\n");
+    auto site = r.site.accept();
+    CHECK(site.read_head().find("Authorization") == std::string::npos);
+    site.send(wants("doc"));
+    auto const head = client.read_head();
+    CHECK(head.starts_with("HTTP/1.1 403 "));
+    CHECK(head.find("JIT-") == std::string::npos);
+    CHECK(client.read(2) == "no");
+    CHECK(r.as.asked == 0);
+    client.send(r.get("/doc"));
+    CHECK(bearer_of(site.read_head()) == "agent-1");
+}
+
 TEST_CASE("a 403 to a request that waits for 100 (Continue) costs no upload") {
     rig r(protect());
     auto client = r.client();
