@@ -291,6 +291,20 @@ TEST_CASE("over TLS: a record that was read ahead is data too, though the socket
     CHECK(w.near->look() == peer_state::quiet);
 }
 
+TEST_CASE("over TLS: key updates, however many, are not all read at once") {
+    tls_ends w;
+    (void)w.near->look();  // tickets
+    for (int i = 0; i < 6000; ++i) {
+        REQUIRE(SSL_key_update(w.far->tls(), SSL_KEY_UPDATE_NOT_REQUESTED) == 1);
+        REQUIRE(SSL_do_handshake(w.far->tls()) == 1);
+    }
+    w.far->send("data");
+    w.run_until([&] { return w.readable(); });
+    CHECK(w.status_of_read() == io_status::blocked);
+    CHECK(w.readable());
+    CHECK(w.read() == "data");
+}
+
 TEST_CASE("over TLS: a peer that reads slowly gets everything in order, and then the end") {
     tls_ends w(small);
     auto const text = long_text(2'000'000);
