@@ -191,6 +191,8 @@ result<exchange_driver::moved> exchange_driver::take_response_head() {
         bool const switching = response_.status == 101;
         if (switching && !request_.upgrade)
             return make_error(errc::bad_response, request_.to.origin + " switched protocols without being asked to");
+        if (switching && !upload_over_)
+            return make_error(errc::bad_response, request_.to.origin + " switched protocols within the request");
         if (response_.status >= 200 || switching) break;
         if (++interim_ > most_interim)
             return make_error(errc::bad_response, request_.to.origin + " sent too many 1xx answers");
