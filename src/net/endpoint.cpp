@@ -1,6 +1,7 @@
 #include "jitproxy/net/endpoint.hpp"
 
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -111,16 +112,18 @@ void endpoint::wait_write() {
 
 endpoint::peer_state endpoint::look() {
     if (failed_ || !socket_.is_open()) return peer_state::gone;
-    if (!buffer_.empty()) return peer_state::has_data;
     // What TLS has read ahead the socket knows nothing of.
-    if (!ssl_ || SSL_has_pending(ssl_.get()) == 0) {
+    bool const empty = buffer_.empty();
+    if (empty && (!ssl_ || SSL_has_pending(ssl_.get()) == 0)) {
         char byte = 0;
         auto const n = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
         if (n < 0)
             return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? peer_state::quiet : peer_state::gone;
         if (n == 0) return peer_state::gone;
     }
-    return ssl_ ? look_tls() : peer_state::has_data;
+    if (auto const seen = empty && ssl_ ? look_tls() : peer_state::has_data; seen != peer_state::has_data) return seen;
+    pollfd socket{socket_.native_handle(), POLLRDHUP, 0};  // its end, behind what it sent before
+    return ::poll(&socket, 1, 0) == 1 ? peer_state::gone : peer_state::has_data;
 }
 
 void endpoint::shutdown_send() noexcept {

@@ -209,6 +209,11 @@ TEST_CASE("looking takes nothing") {
     SECTION("the end") {
         w.far->end();
     }
+    SECTION("the end, behind something unread") {
+        w.far->send("unread");
+        w.far->end();
+        w.run_until([&] { return w.near->look() == peer_state::gone; });
+    }
     SECTION("a reset") {
         w.far->reset();
     }
