@@ -141,13 +141,16 @@ net::task<client_connection::head_state> client_connection::read_head() {
 }
 
 // Answers with an error of the proxy's own. The connection goes on where the request was read to its end (Java's client
-// and others answer a 407 on the same connection only).
+// and others answer a 407 on the same connection only). What comes behind a refused CONNECT may have been meant for its
+// tunnel: it is not taken for another request (RFC 9931).
 net::task<client_connection::after> client_connection::reject(error e) {
     worker::tally::add(worker_.counts.errors);
     log::debug("request refused", {{"code", name_of(e.code)}, {"detail", e.detail}});
     bool const whole = blame_of(e.code) != blame::client || e.code == errc::session_required ||
                        e.code == errc::session_unknown || e.code == errc::misdirected || e.code == errc::not_found;
-    bool keep = whole && keep_alive_ && !worker_.draining;
+    bool const tunnel_bytes =
+        head_.method == "CONNECT" && (http::mapping_of(e.code).status != 407 || !stream_.buffer().empty());
+    bool keep = whole && keep_alive_ && !worker_.draining && !tunnel_bytes;
     if (keep && body_pending_) keep = co_await discard_body();
     std::string text;
     http::write_error_reply(text, e, {.head_only = head_.method == "HEAD", .keep_alive = keep, .date = worker_.date()});
