@@ -16,8 +16,8 @@ bool expects_continue(http::request_head const& head) {  // any other expectatio
 }  // namespace
 
 jit::upstream_failed exchange_driver::failed_with(error what) const {
-    // A failure of the client's is not mended by another connection.
-    bool const ours_to_retry = blame_of(what.code) == blame::upstream;
+    // An origin that is silent has the request: only a connection that has ended may have been a stale one.
+    bool const ours_to_retry = what.code == errc::connection_closed;
     return {std::move(what), reused_ && ours_to_retry, !anything_received_, body_.replayable()};
 }
 

@@ -85,6 +85,23 @@ TEST_CASE("an answer that does not come: 504") {
     CHECK(site.ended());
 }
 
+TEST_CASE("an answer that does not come on a kept connection: the request is not sent again") {
+    rig r;
+    auto client = r.client();
+    client.send(r.get("/1"));
+    auto site = r.site.accept();
+    (void)site.read_head();
+    site.send(fine);
+    (void)client.read_head();
+    CHECK(client.read(2) == "ok");
+    client.send("DELETE " + r.url("/2") + " HTTP/1.1\r\nHost: x\r\n\r\n");
+    CHECK(site.read_head().starts_with("DELETE /2 "));
+    r.advance(seconds(61));
+    CHECK(client.read_head().starts_with("HTTP/1.1 504 "));
+    CHECK(site.ended());
+    CHECK_FALSE(r.site.visited());
+}
+
 TEST_CASE("an answer that stops within its body: visibly broken") {
     rig r;
     auto client = r.client();
