@@ -17,7 +17,8 @@ result<net::ssl_ctx_ptr> leaf_contexts::context(std::string const& host, wall_ti
         return found->second.context;
     auto minted = authority_->mint(host, now);
     if (!minted) return minted.error();
-    auto made = net::make_server_context(minted->certificate.get(), minted->key.get(), nullptr);
+    auto made =
+        net::make_server_context(minted->certificate.get(), minted->key.get(), authority_->issuing_certificate());
     if (!made) return made.error();
     if (entries_.size() >= most_hosts) entries_.clear();
     entries_[host] = {*made, now + renewal};
