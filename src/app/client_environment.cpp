@@ -41,7 +41,12 @@ constexpr client_variable client_variables[] = {
     {"GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", value_of::bundle},  // gRPC core
     {"NIX_SSL_CERT_FILE", value_of::bundle},                 // Nix
 };
-constexpr std::string_view no_proxy_names = "localhost,127.0.0.1,::1";
+
+std::string joined(std::vector<std::string> const& names, char separator) {
+    std::string out;
+    for (auto const& name : names) out.append(out.empty() ? 0 : 1, separator).append(name);
+    return out;
+}
 
 // What belongs to people and to the proxy, not to the agent.
 constexpr std::string_view withheld[] = {"AGENT_CLIENT_SECRET", "AGENT_CLIENT_ID", "LUMOAUTH_USER_TOKEN",
@@ -74,7 +79,9 @@ std::string java_options(client_access const& a) {
     add("-Dhttp.proxyPort=", port);
     add("-Dhttps.proxyHost=", a.proxy_host);
     add("-Dhttps.proxyPort=", port);
-    add("-Dhttp.nonProxyHosts=", "localhost|127.*|[::1]");
+    auto direct = a.direct;
+    for (auto& name : direct) name = name == "127.0.0.1" ? "127.*" : name == "::1" ? "[::1]" : name;
+    add("-Dhttp.nonProxyHosts=", joined(direct, '|'));
     if (!a.truststore.empty()) {
         add("-Djavax.net.ssl.trustStore=", a.truststore);
         add("-Djavax.net.ssl.trustStoreType=", "PKCS12");
@@ -142,6 +149,20 @@ void merge_git(environment& session, variable_lookup const& inherited) {
 
 }  // namespace
 
+std::vector<std::string> names_reached_directly(std::vector<api_config> const& apis) {
+    auto names = client_access{}.direct;
+    for (auto const& api : apis) {
+        for (auto const& text : api.hosts) {
+            auto const host = policy::host_pattern::parse(text);
+            if (!host) continue;  // reported where the configuration is read
+            std::erase_if(names, [&](std::string const& name) {
+                return host->name() == name || (name == "localhost" && host->name().ends_with(".localhost"));
+            });
+        }
+    }
+    return names;
+}
+
 environment client_environment(client_access const& access) {
     environment out;
     for (auto const& [name, value] : client_variables) {
@@ -150,7 +171,7 @@ environment client_environment(client_access const& access) {
                 out.emplace_back(name, access.proxy_url);
                 break;
             case value_of::no_proxy:
-                out.emplace_back(name, no_proxy_names);
+                out.emplace_back(name, joined(access.direct, ','));
                 break;
             case value_of::one:
                 out.emplace_back(name, "1");

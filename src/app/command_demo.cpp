@@ -156,9 +156,7 @@ bool story::run_agent(control::address const& control, std::string const& base_u
     auto const& session = document->get_object();
     say("jitproxy  Session " + text_member(session, "session_id") + " is open: task " +
         text_member(session, "task_id") + " at LumoAuth.");
-    auto ours = merge_environment(environment_of(session), variables_, false);
-    for (auto& [name, value] : ours)  // the demo's API is on this machine, and yet to be reached through the proxy
-        if (name == "NO_PROXY" || name == "no_proxy") value.clear();
+    auto const ours = merge_environment(environment_of(session), variables_, false);
     std::vector<std::string> inherited;
     for (char** entry = environ; entry && *entry; ++entry) inherited.emplace_back(*entry);
 

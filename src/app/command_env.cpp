@@ -23,6 +23,7 @@ std::optional<environment> planned_environment(common_options const& o) {
     a.ca_file = (*state / "ca.pem").string();
     a.ca_bundle = (*state / "ca-bundle.pem").string();
     a.truststore = (*state / "truststore.p12").string();
+    a.direct = names_reached_directly(loaded.value.apis);
     return client_environment(a);
 }
 

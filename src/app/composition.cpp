@@ -164,6 +164,7 @@ json::object composition::impl::access(jit::session_snapshot const* session) con
     a.ca_file = authority->root_file().string();
     a.ca_bundle = bundle_file().string();
     a.truststore = truststore_file().string();
+    a.direct = names_reached_directly(settings.apis);
     json::object env;
     for (auto const& [name, value] : client_environment(a)) env[name] = value;
     return {{"proxy_url", a.proxy_url}, {"ca_file", a.ca_file}, {"ca_bundle", a.ca_bundle}, {"env", std::move(env)}};

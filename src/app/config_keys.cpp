@@ -142,7 +142,8 @@ constexpr config_key keys[] = {
     key("timeouts", "dns", duration, AT(timeouts.dns), "A name look-up, all tries.")
         .at_least(100)
         .at_most(ms(seconds{300})),
-    key("timeouts", "connect", duration, AT(timeouts.connect), "A connection to one address.")
+    key("timeouts", "connect", duration, AT(timeouts.connect),
+        "A connection to one of an origin's addresses, the look-up of its name included.")
         .at_least(100)
         .at_most(ms(seconds{300})),
     key("timeouts", "tls_handshake", duration, AT(timeouts.tls_handshake), "A TLS handshake, on either side.")

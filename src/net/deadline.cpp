@@ -11,6 +11,11 @@ void deadline::expires_after(milliseconds span) noexcept {
     expired_ = false;
 }
 
+void deadline::expire() noexcept {
+    never();
+    expired_ = true;
+}
+
 void deadlines::tick(steady_time now) {
     now_ = now;
     // A woken coroutine may end its connection, and with it any number of entries: begin again after each one.

@@ -86,6 +86,7 @@ io_result endpoint::flush() {
     }
     cipher_out_.erase(0, sent);
     if (status == io_status::failed) failed_ = true;
+    if (ending_ && (cipher_out_.empty() || failed_)) send_fin();
     return {status, sent};
 }
 
@@ -111,29 +112,35 @@ void endpoint::wait_write() {
 endpoint::peer_state endpoint::look() {
     if (failed_ || !socket_.is_open()) return peer_state::gone;
     if (!buffer_.empty()) return peer_state::has_data;
-    if (ssl_ && SSL_pending(ssl_.get()) > 0) return peer_state::has_data;
-    char byte = 0;
-    auto const n = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    if (n == 0) return peer_state::gone;
-    if (n < 0) return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? peer_state::quiet : peer_state::gone;
-    if (!ssl_) return peer_state::has_data;
-    // Bytes that may be no data at all: a session ticket, or the peer's close_notify.
-    auto const peeked = SSL_peek(ssl_.get(), &byte, 1);
-    if (peeked > 0) return peer_state::has_data;
-    return tls_status(peeked) == io_status::blocked ? peer_state::quiet : peer_state::gone;
+    // What TLS has read ahead the socket knows nothing of.
+    if (!ssl_ || SSL_has_pending(ssl_.get()) == 0) {
+        char byte = 0;
+        auto const n = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+        if (n < 0)
+            return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? peer_state::quiet : peer_state::gone;
+        if (n == 0) return peer_state::gone;
+    }
+    return ssl_ ? look_tls() : peer_state::has_data;
 }
 
 void endpoint::shutdown_send() noexcept {
-    if (!socket_.is_open()) return;
+    if (!socket_.is_open() || ending_) return;
     if (ssl_ && !failed_ && SSL_is_init_finished(ssl_.get()) != 0) {
         SSL_shutdown(ssl_.get());
         (void)flush();
     }
+    ending_ = true;
+    if (cipher_out_.empty() || failed_) send_fin();  // else once the rest has left
+}
+
+void endpoint::send_fin() noexcept {
     boost::system::error_code ignored;
     socket_.shutdown(boost::asio::ip::tcp::socket::shutdown_send, ignored);
 }
 
+// From here on the descriptor may be another's: nothing here, and nothing of TLS, touches it again.
 void endpoint::close() noexcept {
+    failed_ = true;
     boost::system::error_code ignored;
     socket_.close(ignored);
 }
@@ -141,7 +148,7 @@ void endpoint::close() noexcept {
 void endpoint::reset() noexcept {
     boost::system::error_code ignored;
     socket_.set_option(boost::asio::socket_base::linger(true, 0), ignored);
-    socket_.close(ignored);
+    close();
 }
 
 }  // namespace jitproxy::net

@@ -140,6 +140,7 @@ io_status endpoint::tls_status(int returned) {
 }
 
 io_result endpoint::handshake() {
+    if (failed_) return {io_status::failed, 0};
     ERR_clear_error();
     auto const returned = SSL_do_handshake(ssl_.get());
     auto status = tls_status(returned);
@@ -177,6 +178,17 @@ io_result endpoint::read_tls(std::span<char> into) {
     if (done.bytes != 0) done.status = io_status::ok;
     if (!cipher_out_.empty()) (void)flush();  // key updates and alerts
     return done;
+}
+
+// Something is there, which may be no data at all: a session ticket, or the peer's close_notify.
+endpoint::peer_state endpoint::look_tls() {
+    ERR_clear_error();
+    char byte = 0;
+    auto const peeked = SSL_peek(ssl_.get(), &byte, 1);
+    if (peeked > 0) return peer_state::has_data;
+    if (tls_status(peeked) != io_status::blocked) return peer_state::gone;
+    if (!cipher_out_.empty()) (void)flush();
+    return SSL_has_pending(ssl_.get()) != 0 ? peer_state::has_data : peer_state::quiet;  // part of a record, or none
 }
 
 io_result endpoint::write_tls(std::span<std::string_view const> pieces) {

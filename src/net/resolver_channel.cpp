@@ -65,18 +65,18 @@ struct resolver_channel::pending_lookup {
     lookup_callback callback;
 };
 
-resolver_channel::resolver_channel(asio::io_context& io, resolver_options const& wanted) : io_(io), timer_(io) {
+resolver_channel::resolver_channel(asio::io_context& io, resolver_options const& wanted, source from)
+    : io_(io), timer_(io) {
     init_library();
     ares_options options{};
     // No search list: policy judged the name as it stands, so the name as it stands is what is looked up.
     options.flags = ARES_FLAG_NOSEARCH;
-    // The second try waits twice as long as the first: c-ares is done shortly before the whole time is over, so that
-    // what one family answered is not lost where the other one stays silent.
+    // The second try waits twice as long as the first: c-ares is done shortly before the whole time is over.
     options.timeout = static_cast<int>(std::max<milliseconds::rep>(wanted.timeout.count() * 3 / 10, 1));
     options.tries = tries;
     options.sock_state_cb = &resolver_channel::on_socket_state;
     options.sock_state_cb_data = this;
-    std::array<char, 3> lookups{"fb"};  // the hosts file, then name servers
+    std::array<char, 2> lookups{from == source::hosts_file ? 'f' : 'b', '\0'};
     options.lookups = lookups.data();
     int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB | ARES_OPT_LOOKUPS;
     std::string configuration = wanted.configuration;
@@ -86,7 +86,7 @@ resolver_channel::resolver_channel(asio::io_context& io, resolver_options const&
     }
     if (int const status = ::ares_init_options(&channel_, &options, mask); status != ARES_SUCCESS)
         throw failure(make_error(errc::internal, std::string("the resolver: ") + ::ares_strerror(status)));
-    if (wanted.servers.empty()) return;
+    if (from == source::hosts_file || wanted.servers.empty()) return;
     if (int const status = ::ares_set_servers_ports_csv(channel_, wanted.servers.c_str()); status != ARES_SUCCESS) {
         ::ares_destroy(channel_);
         throw failure(make_error(errc::configuration,

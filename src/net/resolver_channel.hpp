@@ -6,6 +6,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -26,16 +27,18 @@ class resolver_channel {
   public:
     using lookup_callback = std::function<void(lookup_answer)>;
 
+    enum class source : std::uint8_t { hosts_file, name_servers };
+
     // Throws failure where c-ares can't be set up or the options' name servers can't be read.
-    resolver_channel(boost::asio::io_context& io, resolver_options const& options);
+    resolver_channel(boost::asio::io_context& io, resolver_options const& options, source from);
     ~resolver_channel();  // no callback runs any more, not even for lookups under way
     resolver_channel(resolver_channel const&) = delete;
     resolver_channel& operator=(resolver_channel const&) = delete;
 
     [[nodiscard]] bool idle() const noexcept { return pending_ == 0; }
 
-    // Family: AF_INET, AF_INET6 or AF_UNSPEC. The callback may run within this call (hosts file) or within c-ares
-    // later: it must not destroy the channel.
+    // Family: AF_INET, AF_INET6 or AF_UNSPEC. The callback may run within this call (always for the hosts file) or
+    // within c-ares later: it must not destroy the channel.
     void lookup(std::string const& host, int family, lookup_callback callback);
 
   private:

@@ -1,7 +1,9 @@
 #include "jitproxy/net/upstreams.hpp"
 
 #include <algorithm>
+#include <optional>
 
+#include "jitproxy/net/dialer.hpp"
 #include "jitproxy/net/mailbox.hpp"
 
 namespace jitproxy::net {
@@ -20,6 +22,7 @@ upstreams::upstreams(boost::asio::io_context& io, buffer_pool& buffers, upstream
 
 void upstreams::set_reach(reach r) {
     reach_ = std::move(r);
+    ++generation_;
     pool_.clear();
     sessions_.clear();
 }
@@ -46,9 +49,7 @@ endpoint_ptr upstreams::take_idle(destination const& to, waker& user) {
 void upstreams::give_back(destination const& to, endpoint_ptr stream) {
     if (!stream->is_open() || !stream->buffer().empty() || !stream->flushed()) return;
     // Made under rules that were replaced meanwhile: its context and its address may no longer be right.
-    if (to.api &&
-        std::find(reach_.rules->apis().begin(), reach_.rules->apis().end(), to.api) == reach_.rules->apis().end())
-        return;
+    if (stream->generation != generation_) return;
     auto& idle_ones = pool_[key_of(to)];
     if (idle_ones.size() >= options_.pool_per_origin) return;
     stream->set_waker(nullptr);
@@ -65,92 +66,60 @@ void upstreams::tick(steady_time now) {
     }
 }
 
-task<result<addresses>> upstreams::resolve(std::string const& host, waker& user, deadline& limit) {
-    mailbox<result<addresses>> answer(user);
-    resolver_.resolve(host, answer.deliver_here());
-    while (!answer.full()) {
-        if (limit.expired()) co_return make_error(errc::dns_timeout, "looking up " + host + " took too long");
-        co_await user.wait();
-    }
-    co_return answer.take();
-}
-
-task<result<endpoint_ptr>> upstreams::dial(boost::asio::ip::tcp::endpoint address, waker& user, deadline& limit) {
-    tcp_socket socket(io_.get_executor());
-    boost::system::error_code ec;
-    socket.open(address.protocol(), ec);
-    if (ec) co_return make_error(errc::limit_reached, "no socket: " + ec.message());
-    auto stream = std::make_unique<endpoint>(std::move(socket), buffers_);
-    stream->set_waker(&user);
-    int const fd = stream->socket().native_handle();
-    if (::connect(fd, address.data(), static_cast<socklen_t>(address.size())) == 0) co_return std::move(stream);
-    int code = errno;
-    if (code == EINPROGRESS) {
-        stream->wait_write();
-        for (;;) {
-            co_await user.wait();
-            if (limit.expired()) co_return make_error(errc::connection_timeout, "connecting took too long");
-            sockaddr_storage peer{};
-            socklen_t peer_size = sizeof(peer);
-            socklen_t code_size = sizeof(code);
-            ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &code, &code_size);
-            if (code != 0 || ::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &peer_size) == 0) break;
-            stream->wait_write();
+task<result<endpoint_ptr>> upstreams::dial(destination const& to, policy::address_guard const& guard, waker& user,
+                                           deadline& limit) {
+    limit.expires_after(options_.connect);
+    mailbox<result<found_addresses>> names(user);
+    resolver_.resolve_in_parts(to.authority.host, names.deliver_here());
+    dialer attempts(io_, buffers_, guard, to.authority.port, user, limit);
+    std::optional<result<endpoint_ptr>> outcome;
+    while (!outcome) {
+        if (names.full()) {
+            auto const names_came = names.take();
+            if (names_came)
+                attempts.found(names_came->all, names_came->whole);
+            else
+                outcome.emplace(names_came.error());
         }
+        if (!outcome) outcome = attempts.advance();
+        if (!outcome) co_await user.wait();
     }
-    if (code == 0) co_return std::move(stream);
-    auto const text = boost::system::error_code(code, boost::system::system_category()).message();
-    switch (code) {
-        case ECONNREFUSED:
-            co_return make_error(errc::connection_refused, text);
-        case ETIMEDOUT:
-            co_return make_error(errc::connection_timeout, text);
-        default:
-            co_return make_error(errc::unreachable, text);
-    }
+    limit.never();
+    co_return std::move(*outcome);
 }
 
 task<result<endpoint_ptr>> upstreams::connect(destination const& to, bool with_tls, waker& user, deadline& limit) {
     auto const began_under = reach_;  // stays alive and the same while we wait
-    limit.expires_after(options_.connect);
-    auto found = co_await resolve(to.authority.host, user, limit);
-    if (!found) {
-        limit.never();
-        co_return found.error();
+    auto const generation = generation_;
+    auto dialled = co_await dial(to, began_under.rules->guard(), user, limit);
+    if (!dialled) {
+        auto e = dialled.error();
+        if (e.code != errc::address_denied) e.detail = to.origin + ": " + e.detail;
+        co_return e;
     }
-    error last = make_error(errc::dns_error, to.authority.host + " has no address");
-    endpoint_ptr stream;
-    for (auto const& address : *found) {
-        if (auto const allowed = began_under.rules->guard().check(address); !allowed) {
-            if (last.code == errc::dns_error) last = allowed.error();  // a failure to connect tells more
-            continue;
-        }
-        limit.expires_after(options_.connect);
-        auto dialled = co_await dial({address, to.authority.port}, user, limit);
-        if (dialled) {
-            stream = std::move(*dialled);
-            break;
-        }
-        last = dialled.error();
-    }
-    limit.never();
-    if (!stream) {
-        if (last.code != errc::address_denied) last.detail = to.origin + ": " + last.detail;
-        co_return last;
-    }
+    endpoint_ptr stream = std::move(*dialled);
+    stream->generation = generation;
     if (is_loop(*stream)) co_return make_error(errc::loop, to.origin + " is this proxy itself");
     ++connects;
     if (with_tls && to.scheme == http::scheme::https) {
         auto* context = began_under.tls->context(to.api.get());
-        auto& slot = sessions_[key_of(to)];
-        if (!slot) slot = std::make_shared<session_slot>();
-        auto started = stream->start_tls_connect(context, to.authority.host, to.authority.is_ip, slot);
-        if (sessions_.size() > most_sessions) sessions_.clear();
+        session_slot_ptr sessions;
+        if (generation == generation_) sessions = slot_of(to);
+        auto started = stream->start_tls_connect(context, to.authority.host, to.authority.is_ip, std::move(sessions));
         if (!started) co_return started.error();
         auto secured = co_await start_tls(*stream, to, limit, user);
         if (!secured) co_return secured.error();
     }
     co_return std::move(stream);
+}
+
+// The session that a server gave is as good as the certificate that it showed: one that was accepted under other rules
+// is never resumed under these.
+session_slot_ptr upstreams::slot_of(destination const& to) {
+    if (sessions_.size() >= most_sessions) sessions_.clear();
+    auto& slot = sessions_[key_of(to)];
+    if (!slot) slot = std::make_shared<session_slot>();
+    return slot;
 }
 
 task<result<void>> upstreams::start_tls(endpoint& stream, destination const& to, deadline& limit, waker& user) {

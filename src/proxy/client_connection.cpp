@@ -27,6 +27,7 @@ void client_connection::start() {
 
 void client_connection::cut() {
     cut_ = true;
+    limit_.expire();  // for what is being done on the connection's behalf and knows nothing of it: connecting
     waker_.wake();
 }
 

@@ -8,6 +8,8 @@ namespace jitproxy::proxy {
 
 namespace {
 
+constexpr seconds time_between_looks{1};  // at a client that has sent more while it waits
+
 bool is_idempotent(std::string_view method) {  // RFC 9110 9.2.2
     return method == "GET" || method == "HEAD" || method == "PUT" || method == "DELETE" || method == "OPTIONS" ||
            method == "TRACE";
@@ -116,10 +118,16 @@ net::task<exchange_driver::event> exchange_driver::ask(jit::ask_permission order
     while (!decided.full()) {
         if (client_.cut) co_return jit::client_left{};
         // A client that has gone is not answered any more; nothing may be sent on its behalf.
-        if (client_.stream.look() == net::endpoint::peer_state::gone) co_return jit::client_left{};
-        client_.stream.wait_read();
+        auto const peer = client_.stream.look();
+        if (peer == net::endpoint::peer_state::gone) co_return jit::client_left{};
+        // Bytes of its next request would end every wait for more at once: then it is looked at now and then.
+        if (peer == net::endpoint::peer_state::quiet)
+            client_.stream.wait_read();
+        else
+            client_.limit.expires_after(time_between_looks);
         co_await client_.waker.wait();
     }
+    client_.limit.never();
     co_return jit::permission_decided{decided.take()};
 }
 
@@ -133,7 +141,7 @@ net::task<exchange_driver::event> exchange_driver::refresh(jit::refresh_bearer o
     }
     auto session = refreshed.take();
     if (session) session_ = *session;
-    co_return jit::bearer_refreshed{std::move(session)};
+    co_return jit::bearer_refreshed{session};
 }
 
 net::task<exchange_driver::event> exchange_driver::answer(error what) {

@@ -3,7 +3,6 @@
 //   { or [    is JSON: put into every dialect, it says the same in each;
 //   else      is a WWW-Authenticate value: what is read of it, written in the one strict form, reads as the same.
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "../../src/http/challenge.hpp"
@@ -67,9 +66,7 @@ result<permission_signal> ask(std::string_view head, std::string_view body) {
     require(parse_response_head(text, roomy, parsed).has_value(), "the dialect's head is good");
     auto const presence = find_signal(parsed);
     require(presence == (body.empty() ? signal_presence::in_head : signal_presence::in_body), "the dialect is found");
-    auto signal = read_signal(parsed, body);
-    check_signal(signal);
-    return signal;
+    return read_signal(parsed, body);
 }
 
 constexpr std::string_view refused_403 =
@@ -87,6 +84,12 @@ std::vector<std::string> spellings(std::string_view text) {
     return {standard, standard.substr(0, standard.find('=')), std::move(url), std::move(padded)};
 }
 
+std::string join(std::initializer_list<std::string_view> parts) {
+    std::string text;
+    for (auto part : parts) text += part;
+    return text;
+}
+
 void check_json(std::string_view text) {
     auto const parsed = parse_json(text, errc::internal);
     std::string expected;
@@ -94,6 +97,7 @@ void check_json(std::string_view text) {
     bool first = true;
     auto const compare = [&](result<permission_signal> const& signal) {
         if (first) {
+            check_signal(signal);
             understood = signal.has_value();
             if (understood) expected = canonical(*signal);
         }
@@ -101,28 +105,23 @@ void check_json(std::string_view text) {
         require(signal.has_value() == understood, "what one spelling says, all say");
         if (understood) require(canonical(*signal) == expected, "and it is the same");
     };
-    std::string const head_403{refused_403};
-    for (auto const& encoded : spellings(text)) {
-        for (auto [before, behind] :
-             {std::pair{"\r\nInsufficient-Authorization-Details: ", ""}, std::pair{", authorization_details=\"", "\""},
-              std::pair{", authorization_details=", ""}})
-            compare(ask(std::string(head_403).append(before).append(encoded).append(behind), {}));
-    }
+    auto const encoded = spellings(text);
+    for (auto const& e : encoded) compare(ask(join({refused_403, "\r\nInsufficient-Authorization-Details: ", e}), {}));
+    compare(ask(join({refused_403, ", authorization_details=\"", encoded[2], "\""}), {}));
+    compare(ask(join({refused_403, ", authorization_details=", encoded[0]}), {}));
     if (!parsed) return require(!understood, "what is no JSON is not understood");
     bool const in_header = understood;
     auto const from_header = expected;
 
     // One level deeper, an input may be too deep; else nothing differs.
     first = true;
-    std::string const inner{text};
-    for (auto const* name : {"authorization_details", "authorization_details_hint"}) {
-        auto const body = "{\"" + std::string(name) + "\":" + inner + "}";
-        compare(ask(head_403, body));
-        compare(ask(head_403 + "\r\nContent-Type: application/problem+json; charset=utf-8", body));
-    }
-    auto const document = "{\"authorization_details\":" + inner + ",\"authorization_reference\":\"ref\"}";
-    for (auto const& encoded : spellings(document)) {
-        auto const signal = ask(std::string(refused_401) + ", authorization_remediation=" + encoded, {});
+    compare(ask(refused_403, join({"{\"authorization_details\":", text, "}"})));
+    compare(ask(join({refused_403, "\r\nContent-Type: application/problem+json; charset=utf-8"}),
+                join({"{\"authorization_details_hint\":", text, "}"})));
+    auto const document =
+        spellings(join({"{\"authorization_details\":", text, ",\"authorization_reference\":\"ref\"}"}));
+    for (auto const& e : {document[0], document[2]}) {
+        auto const signal = ask(join({refused_401, ", authorization_remediation=", e}), {});
         compare(signal);
         if (signal) require(signal->reference == "ref", "with its reference");
     }

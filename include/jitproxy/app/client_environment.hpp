@@ -24,7 +24,11 @@ struct client_access {
     std::string ca_file;     // the local CA alone: for what adds to the system's roots
     std::string ca_bundle;   // system roots and local CA: for what replaces them
     std::string truststore;  // PKCS#12 of the bundle's local CA, for JVMs; empty: none
+    std::vector<std::string> direct = {"localhost", "127.0.0.1", "::1"};  // names that clients do not ask the proxy for
 };
+// The names of this machine, but for those that a protected host is reached by: a client takes "localhost" for
+// everything below it too.
+[[nodiscard]] std::vector<std::string> names_reached_directly(std::vector<api_config> const& apis);
 [[nodiscard]] environment client_environment(client_access const& access);
 
 // What a process that has `inherited` already is to be given: options of a user's own in JAVA_TOOL_OPTIONS and

@@ -19,8 +19,11 @@ class deadline : public boost::intrusive::list_base_hook<boost::intrusive::link_
     // The connection's coroutine is woken once this much time has passed; a later call replaces an earlier one.
     void expires_after(milliseconds span) noexcept;
     void never() noexcept { at_ = steady_time::max(); }
+    // Now, whatever time was set: for who ends what the connection is doing. Wakes nobody.
+    void expire() noexcept;
     // True from the tick on that found it passed, until it is set anew.
     [[nodiscard]] bool expired() const noexcept { return expired_; }
+    [[nodiscard]] deadlines& list() const noexcept { return list_; }
 
   private:
     friend class deadlines;

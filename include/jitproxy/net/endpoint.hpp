@@ -87,7 +87,8 @@ class endpoint {
     [[nodiscard]] SSL* tls() const noexcept { return ssl_.get(); }
     [[nodiscard]] error handshake_error() const;  // after handshake() failed
 
-    // Ends our side (FIN; close_notify before it with TLS); reading goes on.
+    // Ends our side (FIN; close_notify before it with TLS); reading goes on. What TLS has kept leaves before it, with
+    // later reads and flushes.
     void shutdown_send() noexcept;
     void close() noexcept;
     void reset() noexcept;  // RST: the peer sees a broken connection
@@ -97,6 +98,7 @@ class endpoint {
 
     std::uint64_t bytes_in = 0;  // payload
     std::uint64_t bytes_out = 0;
+    std::uint64_t generation = 0;  // of what its owner made it by
 
   private:
     struct waits : boost::intrusive_ref_counter<waits, boost::thread_unsafe_counter> {
@@ -109,8 +111,9 @@ class endpoint {
     [[nodiscard]] io_result write_tls(std::span<std::string_view const> pieces);
     [[nodiscard]] io_result read_tls(std::span<char> into);
     [[nodiscard]] io_status tls_status(int returned);
+    [[nodiscard]] peer_state look_tls();
+    void send_fin() noexcept;
     [[nodiscard]] result<void> attach_tls(SSL_CTX* context);
-    void detach_socket() noexcept;
 
     tcp_socket socket_;
     boost::intrusive_ptr<waits> waits_;
@@ -119,6 +122,7 @@ class endpoint {
     std::string cipher_out_;  // TLS records that the socket did not take yet
     session_slot_ptr sessions_;
     bool failed_ = false;
+    bool ending_ = false;  // our side has ended, or will once everything has left
 };
 using endpoint_ptr = std::unique_ptr<endpoint>;
 

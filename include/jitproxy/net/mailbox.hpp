@@ -1,4 +1,5 @@
-// One answer from elsewhere for a waiting coroutine. The coroutine may be gone when the answer comes.
+// Answers from elsewhere for a waiting coroutine, the latest at a time. The coroutine may be gone when the answer
+// comes.
 #pragma once
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -21,7 +22,12 @@ class mailbox {
     mailbox& operator=(mailbox const&) = delete;
 
     [[nodiscard]] bool full() const noexcept { return box_->value.has_value(); }
-    [[nodiscard]] T take() { return std::move(*box_->value); }
+    // Leaves it empty, for another one.
+    [[nodiscard]] T take() {
+        T taken = std::move(*box_->value);
+        box_->value.reset();
+        return taken;
+    }
 
     // A function object that delivers on this same thread.
     [[nodiscard]] auto deliver_here() {

@@ -24,6 +24,13 @@ struct resolver_options {
 
 using addresses = std::vector<boost::asio::ip::address>;
 
+inline constexpr milliseconds resolution_delay{50};  // RFC 8305 3, 8
+
+struct found_addresses {
+    addresses all;
+    bool whole = true;  // false: one family has not answered yet
+};
+
 // One a worker; used on that worker's thread only. /etc/hosts is honoured; "localhost" and names below it are loopback
 // (RFC 6761).
 class resolver {
@@ -33,10 +40,13 @@ class resolver {
     resolver(resolver const&) = delete;
     resolver& operator=(resolver const&) = delete;
 
-    // Calls back on the worker, never from within this call; addresses in RFC 6724 order as the library sorts them. A
-    // literal address answers with itself. Errors: dns_timeout, dns_error. Equal names asked for at the same time are
-    // asked once.
+    // Calls back once on the worker, never from within this call; addresses in RFC 6724 order. A literal address
+    // answers with itself. Errors: dns_timeout, dns_error. Equal names asked for at the same time are asked once. Where
+    // there is an IPv4 address and no word about IPv6 within the resolution delay, IPv4 is the answer.
     void resolve(std::string const& normalised_host, std::function<void(result<addresses>)> callback);
+    // The same for who can use one family's addresses before the other's are known, as RFC 8305 3 has it: IPv6 at once,
+    // IPv4 after the resolution delay. Where such a part was given, all that was found follows in a second call.
+    void resolve_in_parts(std::string const& normalised_host, std::function<void(result<found_addresses>)> callback);
 
   private:
     struct impl;

@@ -53,11 +53,12 @@ class upstreams {
     };
     // An idle connection to that origin that is still quiet, or null.
     [[nodiscard]] endpoint_ptr take_idle(destination const& to, waker& user);
-    // A new one; `limit` is set for each step and left at never. TLS only where `to.scheme` is https and `with_tls`.
-    // Errors: dns_*, address_denied, connection_*, unreachable, tls_*, loop.
+    // A new one; `limit` is set for each step (reaching an address, TLS) and left at never. TLS only where `to.scheme`
+    // is https and `with_tls`. Errors: dns_*, address_denied, connection_*, unreachable, limit_reached, tls_*, loop.
     [[nodiscard]] task<result<endpoint_ptr>> connect(destination const& to, bool with_tls, waker& user,
                                                      deadline& limit);
-    // Keeps it for the next request to that origin; closes it where anything is left unread.
+    // Keeps it for the next request to that origin; closes it where anything is left unread or unsent, and where it was
+    // made under a reach that was replaced.
     void give_back(destination const& to, endpoint_ptr stream);
     // Closes connections that were idle too long. Called at every tick.
     void tick(steady_time now);
@@ -70,16 +71,18 @@ class upstreams {
         endpoint_ptr stream;
         steady_time since;
     };
-    [[nodiscard]] task<result<addresses>> resolve(std::string const& host, waker& user, deadline& limit);
-    [[nodiscard]] task<result<endpoint_ptr>> dial(boost::asio::ip::tcp::endpoint address, waker& user, deadline& limit);
+    [[nodiscard]] task<result<endpoint_ptr>> dial(destination const& to, policy::address_guard const& guard,
+                                                  waker& user, deadline& limit);
     [[nodiscard]] task<result<void>> start_tls(endpoint& stream, destination const& to, deadline& limit, waker& user);
     [[nodiscard]] bool is_loop(endpoint& stream) const;
+    [[nodiscard]] session_slot_ptr slot_of(destination const& to);
 
     boost::asio::io_context& io_;
     buffer_pool& buffers_;
     upstream_options options_;
     resolver resolver_;
     reach reach_;
+    std::uint64_t generation_ = 0;  // how many times it was replaced
     std::vector<std::uint16_t> own_ports_;
     // Keyed by origin and API: contexts and client certificates differ from API to API.
     std::unordered_map<std::string, std::vector<idle>> pool_;

@@ -21,13 +21,27 @@ class waker {
             signalled_ = true;
     }
 
-    struct awaiter {
-        waker& self;
-        bool await_ready() const noexcept { return std::exchange(self.signalled_, false); }
-        void await_suspend(std::coroutine_handle<> h) const noexcept { self.waiting_ = h; }
-        void await_resume() const noexcept {}
+    class awaiter {
+      public:
+        explicit awaiter(waker& w) noexcept : self_(w) {}
+        awaiter(awaiter const&) = delete;
+        awaiter& operator=(awaiter const&) = delete;
+        ~awaiter() {
+            if (armed_) self_.waiting_ = {};  // the coroutine is destroyed while it waits
+        }
+        bool await_ready() const noexcept { return std::exchange(self_.signalled_, false); }
+        void await_suspend(std::coroutine_handle<> h) noexcept {
+            armed_ = true;
+            self_.waiting_ = h;
+        }
+        void await_resume() noexcept { armed_ = false; }
+
+      private:
+        waker& self_;
+        bool armed_ = false;
     };
-    [[nodiscard]] awaiter wait() noexcept { return {*this}; }
+    // Lives longer than the coroutine that waits.
+    [[nodiscard]] awaiter wait() noexcept { return awaiter(*this); }
 
   private:
     std::coroutine_handle<> waiting_;

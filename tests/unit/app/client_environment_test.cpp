@@ -24,6 +24,29 @@ std::string value(environment const& variables, std::string_view name) {
 
 }  // namespace
 
+TEST_CASE("protected hosts on this machine are asked of the proxy") {
+    using names = std::vector<std::string>;
+    auto const direct = [](names hosts) {
+        api_config api;
+        api.hosts = std::move(hosts);
+        return names_reached_directly({api});
+    };
+    CHECK(direct({"api.example.com"}) == names{"localhost", "127.0.0.1", "::1"});
+    CHECK(direct({"LocalHost"}) == names{"127.0.0.1", "::1"});
+    CHECK(direct({"api.localhost"}) == names{"127.0.0.1", "::1"});
+    CHECK(direct({"*.localhost"}) == names{"127.0.0.1", "::1"});
+    CHECK(direct({"notlocalhost"}) == names{"localhost", "127.0.0.1", "::1"});
+    CHECK(direct({"127.0.0.1"}) == names{"localhost", "::1"});
+    CHECK(direct({"[::1]", "localhost", "127.0.0.1"}).empty());
+    auto a = access();
+    a.direct = {"127.0.0.1", "::1"};
+    CHECK(value(client_environment(a), "NO_PROXY") == "127.0.0.1,::1");
+    CHECK(value(client_environment(a), "JAVA_TOOL_OPTIONS").find("-Dhttp.nonProxyHosts=127.*|[::1] ") !=
+          std::string::npos);
+    a.direct.clear();
+    CHECK(value(client_environment(a), "no_proxy").empty());
+}
+
 TEST_CASE("every client finds its variables") {
     auto const env = client_environment(access());
     struct row {

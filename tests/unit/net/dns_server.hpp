@@ -30,6 +30,7 @@ struct dns_answer {
     std::uint8_t rcode = 0;  // 2 SERVFAIL, 3 NXDOMAIN, 5 REFUSED
     std::vector<record> records;
     bool truncated = false;
+    bool held = false;  // until release()
 };
 
 inline std::string wire_name(std::string const& name) {
@@ -75,6 +76,10 @@ class dns_server {
         for (auto const type : {type_a, type_aaaa}) on(name, type, answer);
     }
     [[nodiscard]] std::string address() const { return "127.0.0.1:" + std::to_string(socket_.local_endpoint().port()); }
+    // Sends the answers that were held.
+    void release() {
+        for (auto const& [bytes, to] : std::exchange(held_, {})) send(bytes, to);
+    }
     // Every question that came, "NAME/TYPE" (retries too).
     std::vector<std::string> questions;
     [[nodiscard]] std::size_t asked(std::string const& name, std::uint16_t type) const {
@@ -130,14 +135,22 @@ class dns_server {
             put16(out, static_cast<std::uint32_t>(r.data.size()));
             out += r.data;
         }
+        if (answer.held)
+            held_.emplace_back(std::move(out), from_);
+        else
+            send(out, from_);
+    }
+
+    void send(std::string const& bytes, asio::ip::udp::endpoint const& to) {
         boost::system::error_code ignored;
-        socket_.send_to(asio::buffer(out), from_, 0, ignored);
+        socket_.send_to(asio::buffer(bytes), to, 0, ignored);
     }
 
     asio::ip::udp::socket socket_;
     asio::ip::udp::endpoint from_;
     std::array<char, 1500> buffer_{};
     std::map<std::pair<std::string, std::uint16_t>, dns_answer> script_;
+    std::vector<std::pair<std::string, asio::ip::udp::endpoint>> held_;
 };
 
 }  // namespace jitproxy::net::test

@@ -1,4 +1,6 @@
 // The main job at wire level: what the origin and the client see when the API wants a permission.
+#include <ctime>
+
 #include "catch.hpp"
 #include "rig.hpp"
 
@@ -179,6 +181,32 @@ TEST_CASE("a client that leaves while a human is asked is not acted for") {
     site.send(good);
     CHECK(again.read_head().starts_with("HTTP/1.1 200"));
     CHECK(r.as.asked == 1);
+}
+
+TEST_CASE(
+    "a client that sends its next request while a human is asked costs nothing meanwhile, and is served after it") {
+    rig r(protect());
+    r.as.decision = request_status::pending;
+    auto client = r.client();
+    client.send(r.get("/doc"));
+    auto site = r.site.accept();
+    (void)site.read_head();
+    bool const split = GENERATE(false, true);  // a part of the second is read with the first
+    auto const second = r.get("/other");
+    if (split) client.send(second.substr(0, 20));
+    site.send(wants("doc"));
+    while (r.as.asked == 0) std::this_thread::yield();
+    client.send(split ? second.substr(20) : second);
+    auto const before = std::clock();
+    CHECK(client.silent(500));
+    auto const busy = std::chrono::milliseconds((std::clock() - before) * 1000 / CLOCKS_PER_SEC);
+    CHECK(busy < std::chrono::milliseconds(50));  // of processor time, not of the clock on the wall
+    r.as.decision = request_status::approved;
+    CHECK(bearer_of(site.read_head()) == "scoped-1");
+    site.send(good);
+    CHECK(client.read_head().starts_with("HTTP/1.1 200"));
+    (void)client.read(2);
+    CHECK(site.read_head().starts_with("GET /other "));
 }
 
 TEST_CASE("a dead bearer is fetched anew once") {
