@@ -33,12 +33,16 @@ std::string content_of(std::filesystem::path const& file) {
     return {std::istreambuf_iterator<char>(in), {}};
 }
 
-// The certificate as text under a heading; empty where there is none.
-std::string describe(std::string const& heading, std::string const& pem) {
+// Null where the file holds none.
+ca::x509_ptr certificate_in(std::string const& pem) {
     bio_ptr const source(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-    ca::x509_ptr const certificate(PEM_read_bio_X509(source.get(), nullptr, nullptr, nullptr));
+    return ca::x509_ptr(PEM_read_bio_X509(source.get(), nullptr, nullptr, nullptr));
+}
+
+// The certificate as text under a heading.
+std::string describe(std::string const& heading, ca::x509_ptr const& certificate) {
     bio_ptr const text(BIO_new(BIO_s_mem()));
-    if (!certificate || !text) return {};
+    if (!text) return {};
     auto const flags = X509_FLAG_NO_PUBKEY | X509_FLAG_NO_SIGDUMP | X509_FLAG_NO_HEADER | X509_FLAG_NO_VERSION;
     BIO_puts(text.get(), (heading + "\n").c_str());
     X509_print_ex(text.get(), certificate.get(), XN_FLAG_ONELINE, flags);
@@ -60,12 +64,15 @@ int show_ca(std::filesystem::path const& state) {
     auto const root_file = state / "ca.pem";
     auto const issuing_file = state / "ca-issuing.pem";
     auto const pem = content_of(root_file);
-    auto const root = describe("root, which clients trust; its key no longer exists: " + root_file.string(), pem);
-    if (root.empty()) return fail(root_file.string() + " holds no certificate");
-    auto const issuing = describe("issuing CA, whose key signs: " + issuing_file.string(), content_of(issuing_file));
-    if (issuing.empty())
-        return fail(issuing_file.string() + " holds no certificate; make the CA anew with `jitproxy ca init`");
-    std::cout << root << issuing << pem;
+    auto const root = certificate_in(pem);
+    auto const issuing = certificate_in(content_of(issuing_file));
+    std::string const way_out = "; make the CA anew with `jitproxy ca rotate`, and start agents anew";
+    if (!root) return fail(root_file.string() + " holds no certificate" + way_out);
+    if (!issuing) return fail(issuing_file.string() + " holds no certificate" + way_out);
+    if (X509_verify(issuing.get(), X509_get0_pubkey(root.get())) != 1)  // the root may have a key in the directory then
+        return fail(root_file.string() + " has not signed " + issuing_file.string() + way_out);
+    std::cout << describe("root, which clients trust; its key no longer exists: " + root_file.string(), root)
+              << describe("issuing CA, whose key signs: " + issuing_file.string(), issuing) << pem;
     return exit_done;
 }
 

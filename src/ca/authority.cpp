@@ -109,8 +109,10 @@ result<leaf> authority::mint(std::string_view normalised_host, wall_time now) co
                                                  " is outside the local CA's name constraints; protected hosts are "
                                                  "listed under [[api]] hosts");
     if (now >= state_->not_after)
-        return make_error(errc::internal, state_->root_file.string() +
-                                              ": the local CA has expired; restart jitproxy to have it made anew");
+        return make_error(errc::internal,
+                          state_->root_file.string() +
+                              ": the local CA has expired; reload (SIGHUP) or restart jitproxy to have it made "
+                              "anew, and start agents anew");
     auto const key = leaf_key();
     if (!key) return key.error();
     leaf_order order;
@@ -158,6 +160,10 @@ std::string authority::fingerprint_sha256() const {
 
 wall_time authority::not_after() const noexcept {
     return state_->not_after;
+}
+
+wall_time authority::renew_after() const {
+    return ca::renew_after(state_->tiers);
 }
 
 std::vector<std::string> const& authority::permitted_names() const noexcept {

@@ -3,6 +3,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "certificate.hpp"
@@ -100,6 +101,15 @@ result<hierarchy> read_hierarchy(std::filesystem::path const& directory) {
     return h;
 }
 
+wall_time renew_after(hierarchy const& h) {
+    auto const of = [](X509* certificate) {
+        auto const from = time_of(X509_get0_notBefore(certificate));
+        auto const until = time_of(X509_get0_notAfter(certificate));
+        return until - (until - from) / 5;
+    };
+    return std::min(of(h.root.get()), of(h.issuing.get()));
+}
+
 result<std::string> reason_to_replace(hierarchy const& h, permitted const* constraints, wall_time now) {
     auto const wanted = der_of(constraints);
     if (!wanted) return wanted.error();
@@ -113,12 +123,12 @@ result<std::string> reason_to_replace(hierarchy const& h, permitted const* const
     if (!belongs_to(h.issuing.get(), h.key.get())) return said("its issuing certificate does not belong to its key");
     if (!signed_by(h.issuing.get(), h.root.get())) return said("its root has not signed its issuing certificate");
     for (auto* const certificate : {h.root.get(), h.issuing.get()}) {
-        auto const from = time_of(X509_get0_notBefore(certificate));
-        auto const until = time_of(X509_get0_notAfter(certificate));
-        if (now < from) return said("it is not valid yet");
-        if (until - now < (until - from) / 5) return said("its life is nearly over");
-        if (constraints_of(certificate) != *wanted) return said("the protected hosts have changed");
+        if (now < time_of(X509_get0_notBefore(certificate))) return said("it is not valid yet");
+        auto const found = constraints_of(certificate);
+        if (found.empty() != wanted->empty()) return said("[ca] name_constraints has changed");
+        if (found != *wanted) return said("the protected hosts have changed");
     }
+    if (now > renew_after(h)) return said("its life is nearly over");
     return said();
 }
 

@@ -24,6 +24,9 @@ struct hierarchy {
 // What the directory holds; null what it does not. Errors: storage.
 [[nodiscard]] result<hierarchy> read_hierarchy(std::filesystem::path const& directory);
 
+// A fifth of a certificate's life is left then: time to make it all anew.
+[[nodiscard]] wall_time renew_after(hierarchy const& h);
+
 // Why it can't be used (any longer), empty where it can. `constraints` as in the options; null: none. Errors: internal.
 [[nodiscard]] result<std::string> reason_to_replace(hierarchy const& h, permitted const* constraints, wall_time now);
 

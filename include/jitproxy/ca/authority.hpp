@@ -58,6 +58,7 @@ class authority {
     [[nodiscard]] std::filesystem::path root_file() const;
     [[nodiscard]] std::string fingerprint_sha256() const;  // of the root: "AB:CD:…"
     [[nodiscard]] wall_time not_after() const noexcept;    // of both certificates
+    [[nodiscard]] wall_time renew_after() const;           // later load_or_create() makes it anew
     [[nodiscard]] std::vector<std::string> const& permitted_names() const noexcept;
 
   private:

@@ -174,11 +174,12 @@ TEST_CASE("both certificates and the key are made anew when they have to be, and
         for (auto* const c : {a.root_certificate(), a.issuing_certificate()})
             CHECK(X509_get_ext_by_NID(c, NID_name_constraints, -1) == -1);
         CHECK(made(off).root_pem() == a.root_pem());
-        anew(a, "the protected hosts have changed");
+        anew(a, "[ca] name_constraints has changed");
     }
     SECTION("less than a fifth of its life is left") {
         auto const span = one_day * 365 + one_hour;
         auto const fifth = first.not_after() - std::chrono::duration_cast<jitproxy::seconds>(span) / 5;
+        CHECK(first.renew_after() == fifth);
         CHECK(made(o, fifth).root_pem() == first.root_pem());
         CHECK(logged.empty());
         anew(made(o, fifth + jitproxy::seconds{1}), "its life is nearly over");
