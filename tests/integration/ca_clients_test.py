@@ -3,9 +3,11 @@
 Each has the root to trust, is sent the issuing certificate as jitproxy does it, and must reject what the key signs for a
 host that is not protected, for that reason; with a leaf for a protected host the same server is believed.
 """
+import functools
 import pathlib
 import re
 import shutil
+import tempfile
 
 import pytest
 
@@ -26,7 +28,7 @@ def authority(tmp_path):
 def jdks():
     """Every JDK here by its version: that of PATH and those beside it."""
     found = [pathlib.Path(shutil.which("java") or "/none"), *pathlib.Path("/usr/lib/jvm").glob("*/bin/java")]
-    homes = {java.resolve().parents[1] for java in found if java.exists()}
+    homes = {java.resolve().parents[1] for java in found if java.exists() and java.resolve().with_name("javac").exists()}
     versions = {home: re.search(r'JAVA_VERSION="([^"]+)"', (home / "release").read_text()) for home in homes}
     return {f"java-{version.group(1)}": home for home, version in sorted(versions.items()) if version}
 
@@ -36,19 +38,35 @@ def git(env, url):
     raise agents.ClientFailed(done.returncode, done.stderr)  # there is no repository, if it comes that far
 
 
-def java(env, url):
-    store = f"-Djavax.net.ssl.trustStore={env['TRUSTSTORE']}"
-    return agents.java(env, url, store, "-Djavax.net.ssl.trustStorePassword=changeit")
-
-
 JDKS = jdks()
+
+
+@functools.cache
+def compiled(home):
+    """Where Fetch.class is; each start would compile the source anew, which takes longer than all the rest."""
+    classes = tempfile.TemporaryDirectory(prefix="jp-java-")
+    done = thief.run(home / "bin" / "javac", "-d", classes.name, agents.CLIENTS / "Fetch.java")
+    assert done.returncode == 0, done.stderr
+    return classes
+
+
+def java(name):
+    def start(env, url):
+        store = [f"-Djavax.net.ssl.trustStore={env['TRUSTSTORE']}", "-Djavax.net.ssl.trustStorePassword=changeit"]
+        done = thief.run(JDKS[name] / "bin" / "java", "-XX:TieredStopAtLevel=1", *store, "-cp",
+                         compiled(JDKS[name]).name, "Fetch", url, env=env)
+        if done.returncode != 0:
+            raise agents.ClientFailed(done.returncode, done.stderr)
+    return start
+
+
 OPENSSL = "permitted subtree violation"
 # How each is started, and how it says that a certificate is outside name constraints.
 CLIENTS = {
     "curl": (agents.curl, OPENSSL), "urllib": (agents.urllib, OPENSSL), "requests": (agents.requests, OPENSSL),
     "node_fetch": (agents.node_fetch, OPENSSL), "node_connect": (agents.node_connect, OPENSSL),
     "git": (git, "certificate verification failed"),
-    **{name: (java, "name constraints check failed") for name in JDKS or ["java"]},
+    **{name: (java(name), "name constraints check failed") for name in JDKS or ["java"]},
 }
 
 
@@ -63,8 +81,6 @@ def client(request):
         with impostor.Impostor(ca.chain(*certificates), ca.forged_key) as server:
             env = agents.environment(server.url, ca.root, ca.directory / "ca-bundle.pem")
             env["TRUSTSTORE"] = ca.directory / "truststore.p12"
-            if request.param in JDKS:
-                env["PATH"] = f"{JDKS[request.param] / 'bin'}:{env['PATH']}"
             try:
                 start(env, url)
                 said = ""

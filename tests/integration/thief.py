@@ -21,7 +21,7 @@ SIGNER = "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\nsubj
 
 
 def run(*args, **kwargs):
-    return subprocess.run(args, capture_output=True, text=True, timeout=60, **kwargs)
+    return subprocess.run(args, capture_output=True, text=True, timeout=120, **kwargs)
 
 
 class Authority:
