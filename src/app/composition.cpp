@@ -1,6 +1,7 @@
 #include "jitproxy/app/composition.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
 #include <thread>
 
 #include "jitproxy/app/adoption.hpp"
@@ -18,7 +19,7 @@
 #include "jitproxy/net/scheduler.hpp"
 #include "jitproxy/net/tls.hpp"
 #include "jitproxy/proxy/server.hpp"
-#include "jitproxy/store/journal.hpp"
+#include "jitproxy/store/journal_writer.hpp"
 
 namespace jitproxy::app {
 namespace asio = boost::asio;
@@ -76,7 +77,7 @@ struct composition::impl : std::enable_shared_from_this<impl> {
     asio::io_context& io;
     config settings;
     composition_options options;
-    std::unique_ptr<jit::journal> journal;
+    std::unique_ptr<store::journal_writer> journal;
     std::shared_ptr<ca::authority const> authority;
     net::asio_scheduler clock;
     control::event_hub hub;
@@ -111,10 +112,12 @@ result<std::shared_ptr<ca::authority const>> composition::impl::make_authority(c
 
 void composition::impl::build(secret_ptr client_secret) {
     need(ensure_directory(options.state));
-    journal = need(store::create_journal(options.state));
+    auto file = need(store::sqlite_journal::open(options.state));
     if (!options.orphans.empty())
-        if (auto const n = adopt_orphans(options.orphans, *journal); n > 0)
+        if (auto const n = adopt_orphans(options.orphans, *file); n > 0)
             log::info("tasks of ended runs taken over", {{"tasks", n}});
+    journal = std::make_unique<store::journal_writer>(
+        std::move(file), [this](std::function<void()> outcome) { asio::post(io, std::move(outcome)); });
     auto const rules = need(make_rules(settings));
     authority = need(make_authority(settings, *rules));
     as = lumoauth::create_client(io, as_settings(settings, std::move(client_secret)));
@@ -183,7 +186,10 @@ composition::composition(asio::io_context& io, config const& c, secret_ptr clien
     impl_->build(std::move(client_secret));
 }
 
-composition::~composition() = default;
+composition::~composition() {
+    // What still waits for I/O may hold the parts for a while; nothing is to be lost with the process until then.
+    impl_->journal->stop();
+}
 
 result<void> composition::start() {
     if (auto listening = impl_->control->start(); !listening) return listening;

@@ -161,7 +161,8 @@ constexpr config_key keys[] = {
     key("timeouts", "pool_idle", duration, AT(timeouts.pool_idle), "A kept upstream connection that nobody uses.")
         .at_least(100)
         .at_most(one_day),
-    key("timeouts", "drain", duration, AT(timeouts.drain), "Requests in flight at shutdown.")
+    key("timeouts", "drain", duration, AT(timeouts.drain),
+        "Requests in flight at shutdown, or when their session is closed.")
         .at_most(ms(seconds{3600})),
     key("limits", "connections", count, AT(limits.connections), "Client connections at the same time; more: 503.")
         .at_least(1)

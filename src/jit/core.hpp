@@ -28,6 +28,7 @@ struct core {
     [[nodiscard]] wall_time wall_now() const { return ports.clock.wall_now(); }
     void emit(std::string type, std::string session_id, json::object data) const;
     // A journal that cannot be written after the fact: the work goes on, the failure is told.
+    void record(std::string const& session_id, journal_record what) const;
     void report(result<void> const& journaled, std::string const& session_id) const;
     template <class T>
     void answer(callback<T> done, result<T> what) {

@@ -54,6 +54,7 @@ std::uint64_t permission_desk::request(permission_need need, done_function done)
                 start_hold(c);
         }
     review(c);
+    c->has_ticket = true;
     return c->ticket;
 }
 
@@ -172,12 +173,16 @@ void permission_desk::answer(caller_ptr const& c, permission_outcome outcome) {
     c->answered = true;
     c->hold.cancel();
     c->parts.clear();
+    // A token comes with an answer of the AS, in nobody's call: it is handed on before anything else is done about it.
+    if (c->has_ticket && outcome.status == permission_status::granted) return deliver(c, outcome);
     core_.answers.post([this, weak = std::weak_ptr(c), outcome = std::move(outcome)] {
-        auto const alive = weak.lock();  // cancelled meanwhile?
-        if (!alive) return;
-        callers_.erase(alive->ticket);
-        alive->done(outcome);
+        if (auto const alive = weak.lock()) deliver(alive, outcome);  // else cancelled meanwhile
     });
+}
+
+void permission_desk::deliver(caller_ptr const& c, permission_outcome const& outcome) {
+    callers_.erase(c->ticket);
+    c->done(outcome);
 }
 
 }  // namespace jitproxy::jit

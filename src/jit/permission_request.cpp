@@ -30,14 +30,16 @@ permission_request::action permission_request::resume(event const& e, wall_time 
 permission_request::action permission_request::on(start const&, wall_time) {
     if (state_ == state::approved) return fetch_token();
     if (state_ != state::idle) return illegal("start");
+    state_ = state::recording;
+    return record{};
+}
+
+permission_request::action permission_request::on(recorded const& e, wall_time) {
+    if (state_ != state::recording) return illegal("recorded");
+    if (e.outcome.has_error()) return end(e.outcome.error());
     state_ = state::asking;
     ++asks_;
     return ask{};
-}
-
-permission_request::action permission_request::on(not_recorded const& e, wall_time) {
-    if (state_ != state::asking) return illegal("not_recorded");
-    return end(e.what);
 }
 
 permission_request::action permission_request::on(asked const& e, wall_time now) {
@@ -217,8 +219,8 @@ std::string_view permission_request::status() const noexcept {
 }
 
 permission_request::action permission_request::illegal(char const* what) const {
-    static constexpr std::array names{"idle",       "asking",         "ask_later", "pending", "polling",
-                                      "exchanging", "exchange_later", "approved",  "settled"};
+    static constexpr std::array names{"idle",    "recording",  "asking",         "ask_later", "pending",
+                                      "polling", "exchanging", "exchange_later", "approved",  "settled"};
     return broken{std::string(what) + " in state " + names[static_cast<std::size_t>(state_)]};
 }
 

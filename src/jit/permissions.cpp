@@ -68,12 +68,18 @@ void permission_desk::call(entry_ptr const& e, as_call<T> what,
 
 void permission_desk::perform(entry_ptr const&, machine::nothing const&) {}
 
+void permission_desk::perform(entry_ptr const& e, machine::record const&) {
+    e->journaled = true;
+    core_.ports.journal.write(records::permission_asking{e->session_id, in_journal(*e), core_.wall_now()},
+                              while_alive(core_.alive, [this, weak = std::weak_ptr(e)](result<void> const& done) {
+                                  auto const alive = weak.lock();
+                                  if (!alive || alive->machine.settled()) return;  // closed meanwhile: not asked for
+                                  alive->journaled = done.has_value();
+                                  feed(alive, machine::recorded{done});
+                              }));
+}
+
 void permission_desk::perform(entry_ptr const& e, machine::ask const&) {
-    if (!e->journaled) {  // once, however often the AS has to be asked
-        auto const recorded = core_.ports.journal.permission_asking(e->session_id, in_journal(*e), core_.wall_now());
-        if (recorded.has_error()) return feed(e, machine::not_recorded{recorded.error()});
-        e->journaled = true;
-    }
     auto const s = sessions_.find(e->session_id);
     request_order order{s ? s->info.task_id : std::string{}, e->details, e->justification, e->requested_ttl};
     call<request_state>(
@@ -123,11 +129,11 @@ void permission_desk::perform(entry_ptr const& e, machine::settle const& a) {
     ++e->call;
     e->outcome = a.outcome;
     if (a.token) grant_to(e, *a.token);
+    entry_decided(*e, e->outcome);  // who waits comes before who only wants to know
     auto const status = std::string(to_string(e->outcome.status));
     if (e->journaled)
-        core_.report(core_.ports.journal.permission_settled(e->session_id, in_journal(*e), e->outcome.request_id,
-                                                            status, core_.wall_now()),
-                     e->session_id);
+        core_.record(e->session_id, records::permission_settled{e->session_id, in_journal(*e), e->outcome.request_id,
+                                                                status, core_.wall_now()});
     tell(*e, "request." + status);
     if (e->outcome.status == permission_status::denied && core_.options.denial_memory > seconds(0))
         e->wake.arm(core_.options.denial_memory, [this, weak = std::weak_ptr(e)] {
@@ -135,7 +141,6 @@ void permission_desk::perform(entry_ptr const& e, machine::settle const& a) {
         });
     else
         forget(e);
-    entry_decided(*e, e->outcome);
 }
 
 void permission_desk::perform(entry_ptr const& e, machine::broken const& a) {

@@ -31,8 +31,8 @@ struct permission_entry {
     wall_time created_at;
     permission_request machine;
     timer wake;
-    std::uint64_t call = 0;  // the call to the AS whose answer counts; others come too late
-    bool journaled = false;
+    std::uint64_t call = 0;             // the call to the AS whose answer counts; others come too late
+    bool journaled = false;             // or on its way there
     bool told_pending = false;          // the event was sent
     permission_outcome outcome;         // once settled
     std::deque<std::string> resources;  // to be served by the grant
@@ -70,6 +70,7 @@ class permission_desk {
         std::vector<part> parts;
         done_function done;
         bool answered = false;
+        bool has_ticket = false;  // request() has returned: it may be told at once
         timer hold;
     };
     using caller_ptr = std::shared_ptr<caller>;
@@ -82,6 +83,7 @@ class permission_desk {
     void entry_waits(permission_entry const& e);
     void review(caller_ptr const& c);
     void answer(caller_ptr const& c, permission_outcome outcome);
+    void deliver(caller_ptr const& c, permission_outcome const& outcome);
     void start_hold(caller_ptr const& c);
 
     // entries (permissions.cpp)
@@ -89,6 +91,7 @@ class permission_desk {
     entry_ptr open_entry(permission_need const& need, json::object const& details, std::string const& needs);
     void feed(entry_ptr const& e, machine::event const& ev);
     void perform(entry_ptr const& e, machine::nothing const& a);
+    void perform(entry_ptr const& e, machine::record const& a);
     void perform(entry_ptr const& e, machine::ask const& a);
     void perform(entry_ptr const& e, machine::poll const& a);
     void perform(entry_ptr const& e, machine::exchange const& a);

@@ -12,7 +12,7 @@ void recovery::start(std::shared_ptr<token_keeper> agent) {
             log::warning("a task may have been left open at the authorization server; its id is not known",
                          {{"session", t.session_id}, {"opened_at", format_rfc3339(t.opened_at)}});
             core_.emit("task.uncertain", t.session_id, {{"opened_at", format_rfc3339(t.opened_at)}});
-            core_.report(core_.ports.journal.task_closed(t.session_id), t.session_id);
+            core_.record(t.session_id, records::task_closed{t.session_id});
             continue;
         }
         auto const j = std::make_shared<job>(core_.ports.clock);
@@ -41,7 +41,7 @@ void recovery::attempt(std::shared_ptr<job> const& j) {
 
 void recovery::done(std::shared_ptr<job> const& j) {
     std::erase(jobs_, j);
-    core_.report(core_.ports.journal.task_closed(j->task.session_id), j->task.session_id);
+    core_.record(j->task.session_id, records::task_closed{j->task.session_id});
     core_.emit("task.recovered", j->task.session_id, {{"task_id", j->task.task_id}});
 }
 

@@ -72,6 +72,7 @@ void session_table::ensure_automatic(callback<snapshot_ptr> done) {
             case machine::state::open:
                 return core_.answer<opened_session>(as_snapshot, opened_session{info_of(*s), s->snapshot});
             case machine::state::authorizing:
+            case machine::state::noting:
             case machine::state::creating:
             case machine::state::recording:
                 s->openers.push_back(as_snapshot);
@@ -102,9 +103,13 @@ void session_table::perform(session_ptr const& s, machine::get_bearer const&) {
     }));
 }
 
+void session_table::perform(session_ptr const& s, machine::note const&) {
+    core_.ports.journal.write(
+        records::task_opening{s->info.session_id, core_.wall_now()},
+        then<void>(s, [this](session_ptr const& me, result<void> const& done) { feed(me, machine::noted{done}); }));
+}
+
 void session_table::perform(session_ptr const& s, machine::create const&) {
-    auto const journaled = core_.ports.journal.task_opening(s->info.session_id, core_.wall_now());
-    if (journaled.has_error()) return feed(s, machine::not_journaled{journaled.error()});
     call_as<task>(
         core_, s->keeper,
         [this, order = s->order.task](secret_ptr bearer, callback<task> done) {
@@ -117,9 +122,11 @@ void session_table::perform(session_ptr const& s, machine::create const&) {
 void session_table::perform(session_ptr const& s, machine::record const& a) {
     s->info.task_id = a.opened.task_id;
     s->info.expires_at = a.opened.expires_at;
-    auto const journaled = core_.ports.journal.task_opened(s->info.session_id, a.opened);
-    core_.report(journaled, s->info.session_id);
-    feed(s, machine::recorded{journaled});
+    core_.ports.journal.write(records::task_opened{s->info.session_id, a.opened},
+                              then<void>(s, [this](session_ptr const& me, result<void> const& done) {
+                                  core_.report(done, me->info.session_id);
+                                  feed(me, machine::recorded{done});
+                              }));
 }
 
 void session_table::perform(session_ptr const& s, machine::announce const&) {
@@ -139,7 +146,7 @@ void session_table::perform(session_ptr const& s, machine::announce const&) {
 void session_table::perform(session_ptr const& s, machine::give_up const& a) {
     s->info.status = session_status::failed;
     auto const& id = s->info.session_id;
-    if (a.entry == machine::journal_entry::forget) core_.report(core_.ports.journal.task_closed(id), id);
+    if (a.entry == machine::journal_entry::forget) core_.record(id, records::task_closed{id});
     if (a.entry == machine::journal_entry::keep)
         core_.emit("task.uncertain", id, {{"reason", "the authorization server did not say whether it made the task"}});
     core_.emit("session.failed", id, {{"error", name_of(a.what.code)}, {"reason", a.what.detail}});

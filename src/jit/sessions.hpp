@@ -29,6 +29,7 @@ struct session_record {
     milliseconds idle_timeout{0};
     std::vector<callback<opened_session>> openers;
     std::vector<callback<session_info>> closers;
+    bool in_flight = false;    // workers still serve requests of it
     unsigned completions = 0;  // attempts
     timer retry;               // of the completion
     timer idle;
@@ -79,6 +80,7 @@ class session_table {
     // One small function an action.
     void perform(session_ptr const& s, machine::nothing const& a);
     void perform(session_ptr const& s, machine::get_bearer const& a);
+    void perform(session_ptr const& s, machine::note const& a);
     void perform(session_ptr const& s, machine::create const& a);
     void perform(session_ptr const& s, machine::record const& a);
     void perform(session_ptr const& s, machine::announce const& a);
@@ -92,6 +94,7 @@ class session_table {
     session_ptr make_record(session_order order);
     void close(session_ptr const& s, std::string why);
     [[nodiscard]] std::vector<session_ptr> children_of(std::string const& session_id) const;
+    void check_drained(session_ptr const& s);
     void gone(session_ptr const& s);  // completed or failed: out of the table, parents and shut-down go on
     void watch_idle(session_ptr const& s);
     void watch_expiry(session_ptr const& s);

@@ -19,6 +19,7 @@ constexpr std::size_t most_ciphertext = 512 * 1024;
 // What the BIO works on. Its address is stable: the endpoint owns it and frees the SSL first.
 struct bio_target {
     int fd;
+    watch_ptr state;
     std::string* out;
     std::string early;  // ciphertext that was read before TLS began
     std::size_t early_used = 0;
@@ -42,14 +43,22 @@ int bio_read(BIO* bio, char* data, std::size_t size, std::size_t* got) {
         target.early_used += *got;
         return 1;
     }
+    *got = 0;
+    if (!target.state->readable) {
+        BIO_set_retry_read(bio);
+        return 0;
+    }
     auto const n = ::recv(target.fd, data, size, 0);
     if (n > 0) {
         *got = static_cast<std::size_t>(n);
+        if (*got < size) target.state->drained();
         return 1;
     }
-    *got = 0;
     if (n == 0) BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
-    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) BIO_set_retry_read(bio);
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
+        if (errno != EINTR) target.state->drained();
+        BIO_set_retry_read(bio);
+    }
     return 0;
 }
 
@@ -88,7 +97,7 @@ result<void> endpoint::attach_tls(SSL_CTX* context) {
     if (!ssl_) return tls_setup_failed();
     auto* bio = BIO_new(socket_method());
     if (bio == nullptr) return tls_setup_failed();
-    BIO_set_data(bio, new bio_target{socket_.native_handle(), &cipher_out_, std::string(buffer_.data())});
+    BIO_set_data(bio, new bio_target{socket_, watch_, &cipher_out_, std::string(buffer_.data())});
     buffer_.consume(buffer_.size());
     BIO_set_init(bio, 1);
     SSL_set_bio(ssl_.get(), bio, bio);

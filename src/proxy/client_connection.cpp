@@ -13,8 +13,8 @@ constexpr std::size_t most_discarded =
 constexpr milliseconds linger_time{2000};
 }  // namespace
 
-client_connection::client_connection(proxy::worker& w, net::tcp_socket socket, std::optional<admission::place> place)
-    : worker_(w), limit_(w.deadlines, waker_), stream_(std::move(socket), w.buffers), place_(std::move(place)) {
+client_connection::client_connection(proxy::worker& w, int socket, std::optional<admission::place> place)
+    : worker_(w), limit_(w.deadlines, waker_), stream_(w.io, socket, w.buffers), place_(std::move(place)) {
     stream_.set_waker(&waker_);
 }
 

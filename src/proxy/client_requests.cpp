@@ -54,7 +54,7 @@ net::task<client_connection::after> client_connection::handle_request() {
     if (auto const left = http::max_forwards(head_); left && *left == 0) co_return co_await answer_as_last();
     auto planned = plan(*target, std::move(session_id));
     if (!planned) co_return co_await reject(planned.error());
-    client_side const side{worker_, waker_, limit_, stream_, cut_};
+    client_side const side{worker_, waker_, limit_, stream_, cut_, served_};
     exchange_driver driver(side, std::move(*planned));
     bool const keep = co_await driver.run();
     co_return (keep && keep_alive_ && !worker_.draining) ? after::next_request : after::close;
@@ -156,6 +156,14 @@ net::task<client_connection::after> client_connection::handle_connect(http::requ
     if (route->kind == policy::route_kind::protected_api)
         co_return co_await intercept(target.authority, std::move(*identity));
 
+    served_ = *identity;
+    auto const then = co_await tunnel(std::move(target));
+    served_ = {};
+    worker_.check_unused();
+    co_return then;
+}
+
+net::task<client_connection::after> client_connection::tunnel(http::request_target target) {
     net::destination to;
     to.authority = target.authority;
     to.scheme = http::scheme::https;
@@ -167,7 +175,7 @@ net::task<client_connection::after> client_connection::handle_connect(http::requ
     if (!told) co_return after::close;
     worker::tally::add(worker_.counts.tunnels);
     std::string().swap(head_bytes_);
-    client_side const side{worker_, waker_, limit_, stream_, cut_};
+    client_side const side{worker_, waker_, limit_, stream_, cut_, served_};
     co_await run_tunnel(side, **upstream);
     co_return after::close;
 }

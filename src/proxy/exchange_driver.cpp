@@ -30,6 +30,8 @@ exchange_driver::exchange_driver(client_side client, exchange_request request)
 
 exchange_driver::~exchange_driver() {
     wipe(head_out_);
+    client_.served = {};
+    worker_.check_unused();
 }
 
 net::task<bool> exchange_driver::run() {
@@ -73,6 +75,7 @@ net::task<result<jit::request_ready>> exchange_driver::prepare() {
     ready.safe_to_repeat = is_idempotent(request_.head->method);
     ready.keep_authorization = request_.keep_authorization;
     ready.protected_api = request_.to.api != nullptr;
+    client_.served = request_.session_id;
     if (!ready.protected_api) co_return ready;
 
     session_ = request_.session_id.empty() ? worker_.sessions.automatic() : worker_.sessions.find(request_.session_id);
@@ -87,6 +90,7 @@ net::task<result<jit::request_ready>> exchange_driver::prepare() {
         if (!session) co_return session.error();
         session_ = std::move(*session);
     }
+    if (session_) client_.served = session_->session_id;
     if (!session_ || !session_->accepts()) co_return make_error(errc::session_unknown, "this session is closed");
     worker_.note_use(session_->session_id);
     ready.session = session_;
@@ -140,7 +144,10 @@ net::task<exchange_driver::event> exchange_driver::refresh(jit::refresh_bearer o
         co_await client_.waker.wait();
     }
     auto session = refreshed.take();
-    if (session) session_ = *session;
+    if (session) {
+        session_ = *session;
+        client_.served = session_->session_id;
+    }
     co_return jit::bearer_refreshed{session};
 }
 

@@ -31,6 +31,7 @@ result<worker::acceptor> open_listener(boost::asio::io_context& io, tcp::endpoin
     if (!ec && where.protocol() == tcp::v6()) socket.set_option(boost::asio::ip::v6_only(true), ec);
     if (!ec) socket.bind(where, ec);
     if (!ec) socket.listen(boost::asio::socket_base::max_listen_connections, ec);
+    if (!ec) socket.native_non_blocking(true, ec);
     if (ec) return cannot_listen(where, ec);
     return result<worker::acceptor>(std::move(socket));
 }
@@ -177,6 +178,33 @@ proxy::counters server::counters() const {
 
 void server::publish(jit::snapshot_ptr session) {
     impl_->everywhere([s = std::move(session)](worker& w) { w.sessions.publish(s); });
+}
+
+void server::drain(std::string const& session_id, std::function<void()> done) {
+    struct draining {
+        explicit draining(boost::asio::io_context& io) : patience(io) {}
+        std::size_t busy_workers = 0;
+        std::function<void()> done;
+        boost::asio::steady_timer patience;
+    };
+    auto const state = std::make_shared<draining>(impl_->control);
+    state->busy_workers = impl_->workers.size();
+    state->done = std::move(done);
+    impl_->everywhere([session_id, state, &control = impl_->control](worker& w) {
+        w.when_unused(session_id, [state, &control] {
+            boost::asio::post(control, [state] {
+                if (--state->busy_workers != 0) return;
+                state->patience.cancel();
+                std::exchange(state->done, nullptr)();
+            });
+        });
+    });
+    state->patience.expires_after(impl_->options.timeouts.drain);
+    state->patience.async_wait([self = impl_, session_id, state](boost::system::error_code ec) {
+        if (ec || state->busy_workers == 0) return;
+        log::warning("requests of a closing session are cut: [timeouts] drain is over", {{"session", session_id}});
+        self->everywhere([session_id](worker& w) { w.cut_session(session_id); });
+    });
 }
 
 void server::withdraw(std::string const& session_id) {

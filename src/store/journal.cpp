@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "jitproxy/store/database.hpp"
@@ -9,6 +10,7 @@
 #include "jitproxy/store/schema.hpp"
 
 namespace jitproxy::store {
+namespace records = jit::records;
 namespace {
 
 constexpr auto kept_after_closing = std::chrono::hours{30 * 24};
@@ -30,30 +32,19 @@ struct statements {
     statement transition;
 };
 
-class sqlite_journal final : public jit::journal {
-  public:
-    sqlite_journal(lock_file lock, database d, std::function<wall_time()> now)
-        : lock_(std::move(lock)), database_(std::move(d)), now_(std::move(now)) {}
+}  // namespace
 
-    [[nodiscard]] result<void> prepare();
+struct sqlite_journal::impl {
+    impl(lock_file lock, database d, std::function<wall_time()> clock)
+        : lock_(std::move(lock)), database_(std::move(d)), now_(std::move(clock)) {}
 
-    [[nodiscard]] result<void> task_opening(std::string const& session_id, wall_time now) override;
-    [[nodiscard]] result<void> task_opened(std::string const& session_id, jit::task const& t) override;
-    [[nodiscard]] result<void> task_closed(std::string const& session_id) override;
-    [[nodiscard]] result<void> permission_asking(std::string const& session_id, std::string const& need,
-                                                 wall_time now) override;
-    [[nodiscard]] result<void> permission_settled(std::string const& session_id, std::string const& need,
-                                                  std::string const& request_id, std::string const& outcome,
-                                                  wall_time now) override;
-    [[nodiscard]] result<std::vector<jit::open_task>> left_open() const override;
-
-  private:
     struct row {
         std::string state;  // empty: no such row
         std::string task_id;
     };
-    result<row> find(std::string const& session_id);
+    result<void> prepare();
     result<void> forget_old();
+    result<row> find(std::string const& session_id);
     // Runs `changes`, which returns result<void>, as one transaction.
     template <class Changes>
     result<void> together(Changes&& changes) {
@@ -62,22 +53,40 @@ class sqlite_journal final : public jit::journal {
         if (auto ok = changes(); !ok) return ok;
         return t->commit();
     }
+    result<void> wait_for_disk(bool wanted);
+    // One record, within a transaction. What contradicts the journal is found before anything is changed.
+    result<void> apply(records::task_opening const& r);
+    result<void> apply(records::task_opened const& r);
+    result<void> apply(records::task_closed const& r);
+    result<void> apply(records::permission_asking const& r);
+    result<void> apply(records::permission_settled const& r);
     result<void> note(wall_time at, std::string const& session_id, std::optional<std::int64_t> permission,
                       std::string_view state, std::string_view reason) {
         return statements_.transition.run(to_ms(at), std::string_view{session_id}, permission, state, reason);
     }
 
-    lock_file lock_;                 // let go of last
-    database database_;              // closed after its statements
-    mutable statements statements_;  // stepping through rows changes a statement, not the journal
+    lock_file lock_;     // let go of last
+    database database_;  // closed after its statements
+    statements statements_;
     std::function<wall_time()> now_;
+    bool waits_for_disk_ = true;  // synchronous=FULL, as the schema sets it
 };
+
+namespace {
 
 error unexpected(std::string_view what, std::string const& session_id) {
     return make_error(errc::internal, "journal: " + std::string{what} + " for session " + session_id);
 }
 
-result<void> sqlite_journal::prepare() {
+// Does it open or end something at the AS that nothing else ends?
+bool must_outlive_power(jit::journal_record const& r) {
+    return std::holds_alternative<records::task_opening>(r) || std::holds_alternative<records::task_opened>(r) ||
+           std::holds_alternative<records::task_closed>(r);
+}
+
+}  // namespace
+
+result<void> sqlite_journal::impl::prepare() {
     auto const make = [this](statement& into, std::string_view sql) -> result<void> {
         auto s = database_.prepare(sql);
         if (!s) return s.error();
@@ -113,7 +122,7 @@ result<void> sqlite_journal::prepare() {
 }
 
 // What has been closed for long is history that nobody asks for; the file must not grow for ever.
-result<void> sqlite_journal::forget_old() {
+result<void> sqlite_journal::impl::forget_old() {
     auto const before = to_ms(now_() - kept_after_closing);
     constexpr std::string_view all[] = {
         "DELETE FROM permissions WHERE session_id IN (SELECT session_id FROM tasks WHERE state = 'closed' AND "
@@ -132,7 +141,7 @@ result<void> sqlite_journal::forget_old() {
     });
 }
 
-result<sqlite_journal::row> sqlite_journal::find(std::string const& session_id) {
+result<sqlite_journal::impl::row> sqlite_journal::impl::find(std::string const& session_id) {
     row found;
     auto& s = statements_.task_state;
     auto ok = s.query([&] { found = {s.text(0), s.text(1)}; }, std::string_view{session_id});
@@ -140,73 +149,94 @@ result<sqlite_journal::row> sqlite_journal::find(std::string const& session_id) 
     return found;
 }
 
-result<void> sqlite_journal::task_opening(std::string const& session_id, wall_time now) {
-    if (session_id.empty()) return unexpected("an opening without a name", session_id);
-    return together([&]() -> result<void> {
-        auto const known = find(session_id);
-        if (!known) return known.error();
-        // Its task would be forgotten while it lives.
-        if (known->state == "open") return unexpected("a second opening", session_id);
-        if (auto ok = statements_.task_opening.run(std::string_view{session_id}, to_ms(now)); !ok) return ok;
-        return note(now, session_id, std::nullopt, "opening", "");
-    });
+result<void> sqlite_journal::impl::apply(records::task_opening const& r) {
+    if (r.session_id.empty()) return unexpected("an opening without a name", r.session_id);
+    auto const known = find(r.session_id);
+    if (!known) return known.error();
+    // Its task would be forgotten while it lives.
+    if (known->state == "open") return unexpected("a second opening", r.session_id);
+    if (auto ok = statements_.task_opening.run(std::string_view{r.session_id}, to_ms(r.at)); !ok) return ok;
+    return note(r.at, r.session_id, std::nullopt, "opening", "");
 }
 
-result<void> sqlite_journal::task_opened(std::string const& session_id, jit::task const& t) {
-    if (t.task_id.empty()) return unexpected("a task without an id", session_id);
-    return together([&]() -> result<void> {
-        auto const known = find(session_id);
-        if (!known) return known.error();
-        if (known->state == "open" && known->task_id == t.task_id) return {};
-        if (known->state != "opening") return unexpected("a task that was not being opened", session_id);
-        auto& s = statements_.task_opened;
-        if (auto ok = s.run(std::string_view{t.task_id}, to_ms(t.expires_at), std::string_view{session_id}); !ok) {
-            return ok;
-        }
-        return note(now_(), session_id, std::nullopt, "open", t.task_id);
-    });
+result<void> sqlite_journal::impl::apply(records::task_opened const& r) {
+    auto const& task_id = r.opened.task_id;
+    if (task_id.empty()) return unexpected("a task without an id", r.session_id);
+    auto const known = find(r.session_id);
+    if (!known) return known.error();
+    if (known->state == "open" && known->task_id == task_id) return {};
+    if (known->state != "opening") return unexpected("a task that was not being opened", r.session_id);
+    auto& s = statements_.task_opened;
+    if (auto ok = s.run(std::string_view{task_id}, to_ms(r.opened.expires_at), std::string_view{r.session_id}); !ok) {
+        return ok;
+    }
+    return note(now_(), r.session_id, std::nullopt, "open", task_id);
 }
 
-result<void> sqlite_journal::task_closed(std::string const& session_id) {
-    return together([&]() -> result<void> {
-        auto const known = find(session_id);
-        if (!known) return known.error();
-        if (known->state.empty() || known->state == "closed") return {};
-        auto const now = now_();
-        if (auto ok = statements_.task_closed.run(to_ms(now), std::string_view{session_id}); !ok) return ok;
-        if (auto ok = statements_.settle_rest.run(to_ms(now), std::string_view{session_id}); !ok) return ok;
-        return note(now, session_id, std::nullopt, "closed", known->state == "opening" ? "never came to be" : "");
-    });
+result<void> sqlite_journal::impl::apply(records::task_closed const& r) {
+    auto const known = find(r.session_id);
+    if (!known) return known.error();
+    if (known->state.empty() || known->state == "closed") return {};
+    auto const at = now_();
+    if (auto ok = statements_.task_closed.run(to_ms(at), std::string_view{r.session_id}); !ok) return ok;
+    if (auto ok = statements_.settle_rest.run(to_ms(at), std::string_view{r.session_id}); !ok) return ok;
+    return note(at, r.session_id, std::nullopt, "closed", known->state == "opening" ? "never came to be" : "");
 }
 
-result<void> sqlite_journal::permission_asking(std::string const& session_id, std::string const& need, wall_time now) {
-    return together([&]() -> result<void> {
-        std::optional<std::int64_t> id;
-        auto& s = statements_.asking;
-        auto ok = s.query([&] { id = s.integer(0); }, std::string_view{session_id}, std::string_view{need}, to_ms(now));
-        if (!ok) return ok;
-        return note(now, session_id, id, "asking", "");
-    });
+result<void> sqlite_journal::impl::apply(records::permission_asking const& r) {
+    std::optional<std::int64_t> id;
+    auto& s = statements_.asking;
+    auto ok =
+        s.query([&] { id = s.integer(0); }, std::string_view{r.session_id}, std::string_view{r.need}, to_ms(r.at));
+    if (!ok) return ok;
+    return note(r.at, r.session_id, id, "asking", "");
 }
 
-result<void> sqlite_journal::permission_settled(std::string const& session_id, std::string const& need,
-                                                std::string const& request_id, std::string const& outcome,
-                                                wall_time now) {
-    return together([&]() -> result<void> {
-        std::optional<std::int64_t> id;
-        auto& s = statements_.open_permission;
-        auto ok = s.query([&] { id = s.integer(0); }, std::string_view{session_id}, std::string_view{need});
-        if (!ok) return ok;
-        if (!id) return unexpected("a settled permission that was not asked for", session_id);
-        ok = statements_.settled.run(std::string_view{request_id}, std::string_view{outcome}, to_ms(now), *id);
-        if (!ok) return ok;
-        return note(now, session_id, id, "settled", outcome);
-    });
+result<void> sqlite_journal::impl::apply(records::permission_settled const& r) {
+    std::optional<std::int64_t> id;
+    auto& s = statements_.open_permission;
+    auto ok = s.query([&] { id = s.integer(0); }, std::string_view{r.session_id}, std::string_view{r.need});
+    if (!ok) return ok;
+    if (!id) return unexpected("a settled permission that was not asked for", r.session_id);
+    ok = statements_.settled.run(std::string_view{r.request_id}, std::string_view{r.outcome}, to_ms(r.at), *id);
+    if (!ok) return ok;
+    return note(r.at, r.session_id, id, "settled", r.outcome);
+}
+
+// NORMAL leaves a commit to the system's memory, where it outlives this process; FULL has it on the disk.
+result<void> sqlite_journal::impl::wait_for_disk(bool wanted) {
+    if (waits_for_disk_ == wanted) return {};
+    auto ok = database_.execute(wanted ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
+    if (ok) waits_for_disk_ = wanted;
+    return ok;
+}
+
+sqlite_journal::sqlite_journal(std::unique_ptr<impl> made) noexcept : impl_(std::move(made)) {}
+
+sqlite_journal::~sqlite_journal() = default;
+
+result<void> sqlite_journal::write(jit::journal_record const& what) {
+    return write_all({what}).front();
+}
+
+std::vector<result<void>> sqlite_journal::write_all(std::vector<jit::journal_record> const& all) {
+    std::vector<result<void>> outcomes;
+    auto done = impl_->wait_for_disk(std::any_of(all.begin(), all.end(), must_outlive_power));
+    if (done)
+        done = impl_->together([&]() -> result<void> {
+            for (auto const& each : all) {
+                outcomes.push_back(std::visit([&](auto const& r) { return impl_->apply(r); }, each));
+                if (auto const& one = outcomes.back(); !one && one.error().code == errc::storage) return one;
+            }
+            return {};
+        });
+    if (!done) outcomes.assign(all.size(), done);
+    return outcomes;
 }
 
 result<std::vector<jit::open_task>> sqlite_journal::left_open() const {
     std::vector<jit::open_task> open;
-    auto& s = statements_.left_open;
+    auto& s = impl_->statements_.left_open;
     auto const ok = s.query([&] {
         auto const expires = s.integer(3);
         open.push_back({s.text(0), s.text(1), from_ms(s.integer(2).value_or(0)),
@@ -215,6 +245,8 @@ result<std::vector<jit::open_task>> sqlite_journal::left_open() const {
     if (!ok) return ok.error();
     return open;
 }
+
+namespace {
 
 result<void> make_directory(std::filesystem::path const& directory) {
     std::error_code ec;
@@ -227,7 +259,8 @@ result<void> make_directory(std::filesystem::path const& directory) {
 
 }  // namespace
 
-result<std::unique_ptr<jit::journal>> create_journal(std::filesystem::path directory, std::function<wall_time()> now) {
+result<std::unique_ptr<sqlite_journal>> sqlite_journal::open(std::filesystem::path directory,
+                                                             std::function<wall_time()> now) {
     if (!directory.has_filename()) directory = directory.parent_path();  // "state/"
     if (auto ok = make_directory(directory); !ok) return ok.error();
     auto lock = lock_file::acquire(directory / "journal.lock");
@@ -237,9 +270,9 @@ result<std::unique_ptr<jit::journal>> create_journal(std::filesystem::path direc
     auto d = database::open(file);
     if (!d) return d.error();
     if (auto ok = prepare_schema(*d, file); !ok) return ok.error();
-    auto made = std::make_unique<sqlite_journal>(std::move(*lock), std::move(*d), std::move(now));
+    auto made = std::make_unique<impl>(std::move(*lock), std::move(*d), std::move(now));
     if (auto ok = made->prepare(); !ok) return ok.error();
-    return std::unique_ptr<jit::journal>{std::move(made)};
+    return std::unique_ptr<sqlite_journal>{new sqlite_journal{std::move(made)}};
 }
 
 }  // namespace jitproxy::store

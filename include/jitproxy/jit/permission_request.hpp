@@ -22,6 +22,7 @@ class permission_request {
   public:
     enum class state : std::uint8_t {
         idle,            // nothing was asked for yet
+        recording,       // the journal writes that it is about to be asked for
         asking,          // POST /jit/request is on its way
         ask_later,       // the AS asked us to slow down; it is asked again
         pending,         // waits for a human; pause between two polls
@@ -33,9 +34,9 @@ class permission_request {
     };
 
     // ---- events
-    struct start {};       // somebody needs it (also: again, in `approved`)
-    struct not_recorded {  // the journal could not be written: the AS must not be told
-        error what;
+    struct start {};   // somebody needs it (also: again, in `approved`)
+    struct recorded {  // with an error: the AS must not be told
+        result<void> outcome;
     };
     struct asked {
         result<request_state> answer;
@@ -51,12 +52,13 @@ class permission_request {
     };
     struct timer_fired {};
     struct close {};  // the session is closing
-    using event = std::variant<start, not_recorded, asked, polled, learned, exchanged, timer_fired, close>;
+    using event = std::variant<start, recorded, asked, polled, learned, exchanged, timer_fired, close>;
 
     // ---- actions
     struct nothing {};
-    struct ask {};  // journal first, then POST /jit/request
-    struct poll {   // ask for the status; give up at the timer
+    struct record {};  // into the journal: it is about to be asked for
+    struct ask {};     // POST /jit/request
+    struct poll {      // ask for the status; give up at the timer
         milliseconds deadline;
     };
     struct exchange {};
@@ -73,7 +75,7 @@ class permission_request {
     struct broken {  // an event that this state does not expect; nothing has changed
         std::string what;
     };
-    using action = std::variant<nothing, ask, poll, exchange, pause, fail_for_now, settle, broken>;
+    using action = std::variant<nothing, record, ask, poll, exchange, pause, fail_for_now, settle, broken>;
 
     explicit permission_request(permission_timing timing)
         : timing_(timing), poll_pauses_(timing.poll_first, timing.poll_longest, 150) {}
@@ -91,7 +93,7 @@ class permission_request {
 
   private:
     action on(start const& e, wall_time now);
-    action on(not_recorded const& e, wall_time now);
+    action on(recorded const& e, wall_time now);
     action on(asked const& e, wall_time now);
     action on(polled const& e, wall_time now);
     action on(learned const& e, wall_time now);

@@ -3,6 +3,7 @@
 #pragma once
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -51,6 +52,9 @@ class snapshot_sink {
     virtual ~snapshot_sink() = default;
     // New or changed; `accepting` false is sent before anything of the session is torn down.
     virtual void publish(snapshot_ptr session) = 0;
+    // After a snapshot that accepts nothing: what of the session is in flight gets the drain time, and is cut then.
+    // `done` is called once nothing is left, from within this call at the earliest.
+    virtual void drain(std::string const& session_id, std::function<void()> done) = 0;
     virtual void withdraw(std::string const& session_id) = 0;
 };
 

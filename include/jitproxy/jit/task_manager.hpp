@@ -95,7 +95,8 @@ class task_manager {
 
     using ticket = std::uint64_t;
     // Joins the request in flight for the same session, origin and canonical details, or starts it; each member of an
-    // array is asked for, and the outcome is granted when all are. Calls back exactly once unless cancelled.
+    // array is asked for, and the outcome is granted when all are. Calls back exactly once unless cancelled, never from
+    // within this call; `done` must not destroy this object.
     ticket request_permission(permission_need need, std::function<void(permission_outcome)> done);
     // The client is gone: it is not told any more, but the permission request goes on.
     void cancel(ticket t);

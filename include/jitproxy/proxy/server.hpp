@@ -81,6 +81,7 @@ class server final : public jit::snapshot_sink {
     [[nodiscard]] proxy::counters counters() const;
 
     void publish(jit::snapshot_ptr session) override;
+    void drain(std::string const& session_id, std::function<void()> done) override;
     void withdraw(std::string const& session_id) override;
 
   private:

@@ -11,7 +11,8 @@
 #include "jitproxy/store/database.hpp"
 
 using namespace jitproxy;
-using store::create_journal;
+using store::sqlite_journal;
+namespace records = jit::records;
 
 namespace {
 
@@ -19,14 +20,14 @@ wall_time at(int s) {
     return wall_time{seconds{1'750'000'000 + s}};
 }
 
-std::unique_ptr<jit::journal> opened(std::filesystem::path const& directory) {
-    auto j = create_journal(directory, [] { return at(500); });
+std::unique_ptr<sqlite_journal> opened(std::filesystem::path const& directory) {
+    auto j = sqlite_journal::open(directory, [] { return at(500); });
     INFO((j ? "" : j.error().detail));
     REQUIRE(j.has_value());
     return std::move(*j);
 }
 
-std::vector<jit::open_task> left(jit::journal const& j) {
+std::vector<jit::open_task> left(sqlite_journal const& j) {
     auto open = j.left_open();
     REQUIRE(open.has_value());
     return *open;
@@ -65,12 +66,12 @@ TEST_CASE("a new journal has nothing left open") {
 TEST_CASE("what was opened and not closed is left open, in the order it was opened") {
     test::directory d;
     auto const j = opened(d.path());
-    CHECK(j->task_opening("ses_b", at(2)).has_value());
-    CHECK(j->task_opening("ses_a", at(1)).has_value());
-    CHECK(j->task_opening("ses_c", at(3)).has_value());
-    CHECK(j->task_opened("ses_a", {"task/1", at(900)}).has_value());
-    CHECK(j->task_opened("ses_c", {"task 3", std::nullopt}).has_value());
-    CHECK(j->task_closed("ses_c").has_value());
+    CHECK(j->write(records::task_opening{"ses_b", at(2)}).has_value());
+    CHECK(j->write(records::task_opening{"ses_a", at(1)}).has_value());
+    CHECK(j->write(records::task_opening{"ses_c", at(3)}).has_value());
+    CHECK(j->write(records::task_opened{"ses_a", {"task/1", at(900)}}).has_value());
+    CHECK(j->write(records::task_opened{"ses_c", {"task 3", std::nullopt}}).has_value());
+    CHECK(j->write(records::task_closed{"ses_c"}).has_value());
 
     auto const open = left(*j);
     REQUIRE(open.size() == 2);
@@ -87,10 +88,10 @@ TEST_CASE("closing and opening again keeps what is open") {
     test::directory d;
     {
         auto const j = opened(d.path());
-        REQUIRE(j->task_opening("ses_1", at(1)).has_value());
-        REQUIRE(j->task_opened("ses_1", {"tsk_1", at(600)}).has_value());
-        REQUIRE(j->task_opening("ses_2", at(2)).has_value());
-        REQUIRE(j->task_closed("ses_2").has_value());
+        REQUIRE(j->write(records::task_opening{"ses_1", at(1)}).has_value());
+        REQUIRE(j->write(records::task_opened{"ses_1", {"tsk_1", at(600)}}).has_value());
+        REQUIRE(j->write(records::task_opening{"ses_2", at(2)}).has_value());
+        REQUIRE(j->write(records::task_closed{"ses_2"}).has_value());
     }
     auto const open = left(*opened(d.path()));
     REQUIRE(open.size() == 1);
@@ -101,9 +102,11 @@ TEST_CASE("closing and opening again keeps what is open") {
 TEST_CASE("a process that is killed right after a call leaves that call's change behind") {
     test::directory d;
     auto const status = in_child([&] {
-        auto j = create_journal(d.path());
-        if (!j || !(*j)->task_opening("ses_1", at(1)) || !(*j)->task_opened("ses_1", {"tsk_1", {}}) ||
-            !(*j)->task_opening("ses_2", at(2)) || !(*j)->permission_asking("ses_1", "{}", at(3))) {
+        auto j = sqlite_journal::open(d.path());
+        if (!j || !(*j)->write(records::task_opening{"ses_1", at(1)}) ||
+            !(*j)->write(records::task_opened{"ses_1", {"tsk_1", {}}}) ||
+            !(*j)->write(records::task_opening{"ses_2", at(2)}) ||
+            !(*j)->write(records::permission_asking{"ses_1", "{}", at(3)})) {
             ::_exit(7);
         }
         ::kill(::getpid(), SIGKILL);  // while the journal is open
@@ -123,15 +126,16 @@ TEST_CASE("a process that is killed right after a call leaves that call's change
 TEST_CASE("calls that contradict what the journal knows are refused and change nothing") {
     test::directory d;
     auto const j = opened(d.path());
-    REQUIRE(j->task_opening("ses_1", at(1)).has_value());
-    REQUIRE(j->task_opened("ses_1", {"tsk_1", {}}).has_value());
+    REQUIRE(j->write(records::task_opening{"ses_1", at(1)}).has_value());
+    REQUIRE(j->write(records::task_opened{"ses_1", {"tsk_1", {}}}).has_value());
 
-    CHECK(j->task_opening("ses_1", at(9)).error().code == errc::internal);
-    CHECK(j->task_opened("ses_1", {"tsk_2", {}}).error().code == errc::internal);
-    CHECK(j->task_opened("ses_never", {"tsk_3", {}}).error().code == errc::internal);
-    CHECK(j->task_opened("ses_1", {"", {}}).error().code == errc::internal);
-    CHECK(j->task_opening("", at(1)).error().code == errc::internal);
-    CHECK(j->permission_settled("ses_1", "{}", "req_1", "granted", at(2)).error().code == errc::internal);
+    CHECK(j->write(records::task_opening{"ses_1", at(9)}).error().code == errc::internal);
+    CHECK(j->write(records::task_opened{"ses_1", {"tsk_2", {}}}).error().code == errc::internal);
+    CHECK(j->write(records::task_opened{"ses_never", {"tsk_3", {}}}).error().code == errc::internal);
+    CHECK(j->write(records::task_opened{"ses_1", {"", {}}}).error().code == errc::internal);
+    CHECK(j->write(records::task_opening{"", at(1)}).error().code == errc::internal);
+    CHECK(j->write(records::permission_settled{"ses_1", "{}", "req_1", "granted", at(2)}).error().code ==
+          errc::internal);
 
     auto const open = left(*j);
     REQUIRE(open.size() == 1);
@@ -142,17 +146,17 @@ TEST_CASE("calls that contradict what the journal knows are refused and change n
 TEST_CASE("saying the same twice is no contradiction") {
     test::directory d;
     auto const j = opened(d.path());
-    CHECK(j->task_opening("ses_1", at(1)).has_value());
-    CHECK(j->task_opening("ses_1", at(2)).has_value());  // tried again before an answer came
-    CHECK(j->task_opened("ses_1", {"tsk_1", {}}).has_value());
-    CHECK(j->task_opened("ses_1", {"tsk_1", {}}).has_value());
+    CHECK(j->write(records::task_opening{"ses_1", at(1)}).has_value());
+    CHECK(j->write(records::task_opening{"ses_1", at(2)}).has_value());  // tried again before an answer came
+    CHECK(j->write(records::task_opened{"ses_1", {"tsk_1", {}}}).has_value());
+    CHECK(j->write(records::task_opened{"ses_1", {"tsk_1", {}}}).has_value());
     REQUIRE(left(*j).size() == 1);
     CHECK(left(*j)[0].opened_at == at(2));
-    CHECK(j->task_closed("ses_1").has_value());
-    CHECK(j->task_closed("ses_1").has_value());
-    CHECK(j->task_closed("ses_never").has_value());
+    CHECK(j->write(records::task_closed{"ses_1"}).has_value());
+    CHECK(j->write(records::task_closed{"ses_1"}).has_value());
+    CHECK(j->write(records::task_closed{"ses_never"}).has_value());
     CHECK(left(*j).empty());
-    CHECK(j->task_opening("ses_1", at(3)).has_value());  // a name may come back once it is closed
+    CHECK(j->write(records::task_opening{"ses_1", at(3)}).has_value());  // a name may come back once it is closed
     REQUIRE(left(*j).size() == 1);
     CHECK(left(*j)[0].task_id.empty());
 }
@@ -161,16 +165,18 @@ TEST_CASE("permissions and every change of state are kept with time and reason")
     test::directory d;
     {
         auto const j = opened(d.path());
-        REQUIRE(j->task_opening("ses_1", at(1)).has_value());
-        REQUIRE(j->task_opened("ses_1", {"tsk_1", {}}).has_value());
-        REQUIRE(j->permission_asking("ses_1", R"({"type":"a"})", at(2)).has_value());
-        REQUIRE(j->permission_asking("ses_1", R"({"type":"b"})", at(3)).has_value());
-        REQUIRE(j->permission_settled("ses_1", R"({"type":"a"})", "req_1", "denied", at(4)).has_value());
-        REQUIRE(j->permission_asking("ses_1", R"({"type":"a"})", at(5)).has_value());  // once more
-        REQUIRE(j->permission_settled("ses_1", R"({"type":"a"})", "req_2", "granted", at(6)).has_value());
-        REQUIRE(j->task_closed("ses_1").has_value());
-        REQUIRE(j->task_opening("ses_2", at(7)).has_value());
-        REQUIRE(j->task_closed("ses_2").has_value());
+        REQUIRE(j->write(records::task_opening{"ses_1", at(1)}).has_value());
+        REQUIRE(j->write(records::task_opened{"ses_1", {"tsk_1", {}}}).has_value());
+        REQUIRE(j->write(records::permission_asking{"ses_1", R"({"type":"a"})", at(2)}).has_value());
+        REQUIRE(j->write(records::permission_asking{"ses_1", R"({"type":"b"})", at(3)}).has_value());
+        REQUIRE(
+            j->write(records::permission_settled{"ses_1", R"({"type":"a"})", "req_1", "denied", at(4)}).has_value());
+        REQUIRE(j->write(records::permission_asking{"ses_1", R"({"type":"a"})", at(5)}).has_value());  // once more
+        REQUIRE(
+            j->write(records::permission_settled{"ses_1", R"({"type":"a"})", "req_2", "granted", at(6)}).has_value());
+        REQUIRE(j->write(records::task_closed{"ses_1"}).has_value());
+        REQUIRE(j->write(records::task_opening{"ses_2", at(7)}).has_value());
+        REQUIRE(j->write(records::task_closed{"ses_2"}).has_value());
     }
     CHECK(look(d,
                "SELECT group_concat(line, ' | ') FROM (SELECT need || ' ' || request_id || ' ' || outcome AS line "
@@ -190,8 +196,8 @@ TEST_CASE("text with quotes, zero bytes and other scripts comes back as it was")
     test::directory d;
     auto const j = opened(d.path());
     std::string const odd{"t'\"; DROP TABLE tasks; --\0ü任", 32};
-    REQUIRE(j->task_opening("ses_1", at(1)).has_value());
-    REQUIRE(j->task_opened("ses_1", {odd, {}}).has_value());
+    REQUIRE(j->write(records::task_opening{"ses_1", at(1)}).has_value());
+    REQUIRE(j->write(records::task_opened{"ses_1", {odd, {}}}).has_value());
     CHECK(left(*j).at(0).task_id == odd);
 }
 
@@ -200,13 +206,13 @@ TEST_CASE("what was closed more than a month ago is forgotten at the next start,
     {
         auto const j = opened(d.path());
         for (auto const* id : {"ses_old", "ses_open"}) {
-            REQUIRE(j->task_opening(id, at(1)).has_value());
-            REQUIRE(j->permission_asking(id, "{}", at(1)).has_value());
+            REQUIRE(j->write(records::task_opening{id, at(1)}).has_value());
+            REQUIRE(j->write(records::permission_asking{id, "{}", at(1)}).has_value());
         }
-        REQUIRE(j->task_closed("ses_old").has_value());
+        REQUIRE(j->write(records::task_closed{"ses_old"}).has_value());
     }
     auto const month_later = at(500) + std::chrono::hours{30 * 24} + seconds{1};
-    auto const later = create_journal(d.path(), [&] { return month_later; });
+    auto const later = sqlite_journal::open(d.path(), [&] { return month_later; });
     REQUIRE(later.has_value());
     CHECK(left(**later).size() == 1);
     for (auto const* table : {"tasks", "permissions", "transitions"}) {
