@@ -153,8 +153,8 @@ result<hierarchy> make_hierarchy(permitted const* constraints, seconds lifetime,
 }
 
 result<void> write_hierarchy(std::filesystem::path const& directory, hierarchy const& h) {
-    if (auto const written = write_key(key_file_in(directory), h.key.get()); !written) return written;
-    if (auto const written = write_certificate(issuing_file_in(directory), h.issuing.get()); !written) return written;
+    if (auto written = write_key(key_file_in(directory), h.key.get()); !written) return written;
+    if (auto written = write_certificate(issuing_file_in(directory), h.issuing.get()); !written) return written;
     return write_certificate(root_file_in(directory), h.root.get());
 }
 

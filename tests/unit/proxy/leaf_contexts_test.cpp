@@ -66,8 +66,8 @@ TEST_CASE("what a server sends is the leaf and the issuing certificate, not the 
     REQUIRE(SSL_CTX_get0_chain_certs(context->get(), &chain) == 1);
     REQUIRE(sk_X509_num(chain) == 1);
     CHECK(X509_cmp(sk_X509_value(chain, 0), authority->issuing_certificate()) == 0);
-    CHECK(X509_verify(SSL_CTX_get0_certificate(context->get()),
-                      X509_get0_pubkey(authority->issuing_certificate())) == 1);
+    CHECK(X509_verify(SSL_CTX_get0_certificate(context->get()), X509_get0_pubkey(authority->issuing_certificate())) ==
+          1);
 }
 
 TEST_CASE("a context is kept for its host, so that sessions can be resumed, and renewed before its leaf ends") {
