@@ -17,6 +17,7 @@
 #include "jitproxy/control/server.hpp"
 #include "jitproxy/lumoauth/client.hpp"
 #include "jitproxy/net/scheduler.hpp"
+#include "jitproxy/net/tls.hpp"
 #include "jitproxy/proxy/server.hpp"
 #include "jitproxy/store/journal_writer.hpp"
 
@@ -104,7 +105,7 @@ result<std::shared_ptr<ca::authority const>> composition::impl::make_authority(c
                                                                                policy::rules const& rules) const {
     auto made = ca::authority::load_or_create(authority_settings(c, rules, options.state), clock.wall_now());
     if (!made) return made.error();
-    if (auto done = ca::write_bundle(bundle_file(), made->certificate_pem()); !done) return done.error();
+    if (auto done = ca::write_bundle(bundle_file(), made->root_pem()); !done) return done.error();
     if (auto done = ca::write_truststore(truststore_file(), *made, truststore_password); !done) return done.error();
     return std::make_shared<ca::authority const>(std::move(*made));
 }
@@ -165,7 +166,7 @@ json::object composition::impl::access(jit::session_snapshot const* session) con
     a.proxy_url = "http://" + credentials + where.text();
     a.proxy_host = where.address;
     a.proxy_port = where.port;
-    a.ca_file = authority->certificate_file().string();
+    a.ca_file = authority->root_file().string();
     a.ca_bundle = bundle_file().string();
     a.truststore = truststore_file().string();
     a.direct = names_reached_directly(settings.apis);
@@ -207,6 +208,8 @@ result<void> composition::replace(config const& c) {
     auto& now = *impl_;
     auto const rules = make_rules(c);
     if (!rules) return rules.error();
+    // What may fail is tried before: other hosts make another CA, and once its files are replaced there is no way back.
+    if (auto const tls = net::upstream_tls::create((*rules)->apis()); !tls) return tls.error();
     auto const authority = now.make_authority(c, **rules);
     if (!authority) return authority.error();
     if (auto replaced = now.proxy->replace_rules(*rules, *authority); !replaced) return replaced;

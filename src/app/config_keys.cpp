@@ -194,8 +194,9 @@ constexpr config_key keys[] = {
         "Idle upstream connections that a worker keeps for one origin.")
         .at_most(10'000),
     key("ca", "name_constraints", flag, AT(ca.name_constraints),
-        "Let the CA sign for the protected hosts only (RFC 5280 4.2.1.10), so that its key is of no use elsewhere."),
-    key("ca", "lifetime", duration, AT(ca.lifetime), "How long the CA's certificate is good.")
+        "Bind root and issuing CA to the protected hosts (RFC 5280 4.2.1.10), so that its key is of no use elsewhere."),
+    key("ca", "lifetime", duration, AT(ca.lifetime),
+        "How long the CA is good. It is made anew when a fifth of that is left, at a start or reload.")
         .at_least(one_day)
         .at_most(3650 * one_day),
     key("log", "level", choice, AT(log.level), "What is worth a line.").one_of("debug|info|warning|error|off"),
