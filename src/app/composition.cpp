@@ -122,8 +122,11 @@ void composition::impl::build(secret_ptr client_secret) {
     as = lumoauth::create_client(io, as_settings(settings, std::move(client_secret)));
     meter = std::make_unique<as_meter>(*as);
     proxy = std::make_unique<proxy::server>(io, server_settings(settings), rules, authority);
+    auto of_sessions = manager_settings(settings);
+    of_sessions.hash = std::make_shared<keyed_hash const>(
+        need(load_or_make_control_token(options.state / "journal.key", "journal's key")));
     manager = std::make_unique<jit::task_manager>(jit::manager_ports{*meter, *journal, clock, *proxy, hub},
-                                                  manager_settings(settings));
+                                                  std::move(of_sessions));
     proxy->attach(*manager);
     api = std::make_unique<control::api>(*manager, clock, hub, view());
     control::server_options socket;

@@ -112,6 +112,7 @@ void notify_service_manager(std::string_view state) {
 
 int run_daemon(config const& c, secret_ptr client_secret, daemon_options options, int unconfirmed) {
     std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of that file
     life l;
     l.options = std::move(options);
     l.options.parts.reload = [&l] { return l.reload(); };
