@@ -125,8 +125,11 @@ void composition::impl::build(secret_ptr client_secret) {
     auto serving = server_settings(settings);
     serving.passed = options.proxy_sockets;
     proxy = std::make_unique<proxy::server>(io, std::move(serving), rules, authority);
+    auto of_sessions = manager_settings(settings);
+    of_sessions.hash = std::make_shared<keyed_hash const>(
+        need(load_or_make_control_token(options.state / "journal.key", "journal's key")));
     manager = std::make_unique<jit::task_manager>(jit::manager_ports{*meter, *journal, clock, *proxy, hub},
-                                                  manager_settings(settings));
+                                                  std::move(of_sessions));
     proxy->attach(*manager);
     api = std::make_unique<control::api>(*manager, clock, hub, view());
     control::server_options socket;

@@ -120,6 +120,7 @@ void raise_limits() {
 
 int run_daemon(config const& c, secret_ptr client_secret, daemon_options options, int unconfirmed) {
     std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of that file
     life l;
     l.options = std::move(options);
     l.options.parts.reload = [&l] { return l.reload(); };

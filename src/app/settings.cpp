@@ -91,6 +91,7 @@ proxy::server_options server_settings(config const& c) {
 jit::task_manager_options manager_settings(config const& c) {
     jit::task_manager_options out;
     out.idle_timeout = c.session.idle_timeout;
+    out.resume = c.session.on_restart == "resume";
     out.hold = c.approval.hold;
     out.poll_longest = c.approval.poll_interval;
     out.poll_first = std::min(out.poll_first, out.poll_longest);

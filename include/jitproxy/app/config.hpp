@@ -60,6 +60,7 @@ struct config {
     struct {
         std::string default_mode = "auto";
         milliseconds idle_timeout = std::chrono::minutes{15};
+        std::string on_restart = "close";
     } session;
     struct {
         milliseconds hold = std::chrono::minutes{5};
