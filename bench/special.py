@@ -70,7 +70,7 @@ def escalation(place, role):
     url = {"plain": "http://localhost:18302", "intercepted": "https://localhost:18303"}[role] + "/v1/documents/"
     command = [peers.BIN / "jitproxy-bench-client", "escalation", url, "--ca", place.dir / "both-cas.crt",
                "--proxy", 18201, "-n", ESCALATIONS, "--as", "http://127.0.0.1:18301/t/acme-corp/api/v1",
-               "--credentials", "agt_demo:demo-secret"]
+               "--credentials", "agt_demo:demo-secret", "--by-hand-core", *machine.PROXY_CORE]
     client = machine.start_client(list(map(str, command)))
     text, trouble = client.communicate(timeout=120)
     if client.returncode != 0:

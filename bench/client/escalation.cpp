@@ -1,5 +1,7 @@
 #include "escalation.hpp"
 
+#include <sched.h>
+
 #include <array>
 #include <cstdio>
 #include <cstdlib>
@@ -22,6 +24,29 @@ struct answer {
 [[noreturn]] void give_up(std::string const& what) {
     throw std::runtime_error(what);
 }
+
+// Moves this thread to a core until the end of the scope.
+class stay_on_core {
+  public:
+    explicit stay_on_core(int core) {
+        if (core < 0) return;
+        if (sched_getaffinity(0, sizeof before_, &before_) != 0) give_up("this thread's cores are unknown");
+        cpu_set_t one;
+        CPU_ZERO(&one);
+        CPU_SET(static_cast<unsigned>(core), &one);
+        moved_ = sched_setaffinity(0, sizeof one, &one) == 0;
+        if (!moved_) give_up("cannot run on core " + std::to_string(core));
+    }
+    ~stay_on_core() {
+        if (moved_) sched_setaffinity(0, sizeof before_, &before_);
+    }
+    stay_on_core(stay_on_core const&) = delete;
+    stay_on_core& operator=(stay_on_core const&) = delete;
+
+  private:
+    cpu_set_t before_{};
+    bool moved_ = false;
+};
 
 // One kept connection and calls on it, one after the other.
 class caller {
@@ -157,9 +182,13 @@ void measure(escalation_options const& o, url_parts const& api, url_parts const&
     for (std::size_t i = 0; i < o.count; ++i) {
         auto const for_proxy = "proxy_" + std::to_string(i);
         auto const for_hand = "hand_" + std::to_string(i);
-        hand.create(for_proxy);
-        hand.create(for_hand);
-        auto const times = hand.read(for_hand);
+        std::array<double, 4> times{};
+        {
+            stay_on_core const there{o.by_hand_core};
+            hand.create(for_proxy);
+            hand.create(for_hand);
+            times = hand.read(for_hand);
+        }
         auto const served = proxy.call(head("GET", target + for_proxy, api.authority) + "\r\n");
         must_be(served, 200, "GET through the proxy");
         for (std::size_t k = 0; k < times.size(); ++k) calls[k].push_back(times[k]);

@@ -19,6 +19,7 @@ constexpr auto usage = R"(usage: jitproxy-bench-client load|idle|escalation URL 
   -c N                 connections (1)
   load:       -d SECONDS (1)   --fresh (a connection for each request)   --upload BYTES   --expect BYTES
   escalation: -n N (100)   --as URL (the authorization server's base)   --credentials ID:SECRET
+              --by-hand-core N (calls by hand are made from that core: the proxy's; else from where this runs)
 )";
 
 [[noreturn]] void wrong_usage(std::string const& what) {
@@ -30,6 +31,7 @@ struct arguments {
     std::string mode, url, ca, as, credentials;
     unsigned proxy = 0, server = 0;
     std::size_t upload = 0, count = 100;
+    int by_hand_core = -1;
     std::optional<std::size_t> expect;
     bench::load_options load;
 };
@@ -68,6 +70,8 @@ arguments parse(int argc, char** argv) {
             a.as = value;
         else if (name == "--credentials")
             a.credentials = value;
+        else if (name == "--by-hand-core")
+            a.by_hand_core = static_cast<int>(number());
         else
             wrong_usage("unknown option " + std::string{name});
     }
@@ -102,7 +106,8 @@ int main(int argc, char** argv) {
     } else if (a.mode == "idle") {
         bench::run_idle(make_plan(a), a.load.connections);
     } else if (a.mode == "escalation") {
-        return bench::run_escalation({a.url, a.ca, a.as, a.credentials, static_cast<std::uint16_t>(a.proxy), a.count});
+        return bench::run_escalation(
+            {a.url, a.ca, a.as, a.credentials, static_cast<std::uint16_t>(a.proxy), a.count, a.by_hand_core});
     } else {
         wrong_usage("unknown mode " + a.mode);
     }

@@ -1,28 +1,29 @@
 #include "jitproxy/app/adoption.hpp"
 
 #include "jitproxy/base/log.hpp"
-#include "jitproxy/store/journal.hpp"
-
 namespace jitproxy::app {
+namespace records = jit::records;
 namespace fs = std::filesystem;
 namespace {
 
 // Into the new journal first, out of the old one after: a crash between the two completes a task twice, never not.
-result<std::size_t> move_tasks(jit::journal& from, jit::journal& into) {
+result<std::size_t> move_tasks(store::sqlite_journal& from, store::sqlite_journal& into) {
     auto const open = from.left_open();
     if (!open) return open.error();
-    for (auto const& t : *open) {
-        if (auto done = into.task_opening(t.session_id, t.opened_at); !done) return done.error();
-        if (!t.task_id.empty())
-            if (auto done = into.task_opened(t.session_id, {t.task_id, t.expires_at}); !done) return done.error();
-        if (auto done = from.task_closed(t.session_id); !done) return done.error();
+    for (auto t : *open) {
+        t.about.owner = "run";  // whatever it was to the run, it ended with it
+        std::vector<jit::journal_record> taken{records::task_opening{t.session_id, t.opened_at, t.about}};
+        if (!t.task_id.empty()) taken.push_back(records::task_opened{t.session_id, {t.task_id, t.expires_at}});
+        for (auto const& done : into.write_all(taken))
+            if (!done) return done.error();
+        if (auto done = from.write(records::task_closed{t.session_id, "taken over"}); !done) return done.error();
     }
     return open->size();
 }
 
 }  // namespace
 
-std::size_t adopt_orphans(fs::path const& runs, jit::journal& into) {
+std::size_t adopt_orphans(fs::path const& runs, store::sqlite_journal& into) {
     std::size_t adopted = 0;
     std::error_code ec;
     std::vector<fs::path> directories;
@@ -30,7 +31,7 @@ std::size_t adopt_orphans(fs::path const& runs, jit::journal& into) {
         if (entry.is_directory(ec)) directories.push_back(entry.path());
     for (auto const& directory : directories) {
         if (!fs::exists(directory / "journal.db", ec)) continue;  // being made just now, or nothing in it
-        auto journal = store::create_journal(directory);
+        auto journal = store::sqlite_journal::open(directory);
         if (!journal) continue;  // its owner lives
         auto const moved = move_tasks(**journal, into);
         if (!moved) {

@@ -15,7 +15,7 @@ namespace jitproxy::app {
 namespace {
 
 int print_ca(ca::authority const& a, std::filesystem::path const& bundle) {
-    std::cout << "certificate: " << a.certificate_file().string() << "\nbundle: " << bundle.string()
+    std::cout << "certificate: " << a.root_file().string() << "\nbundle: " << bundle.string()
               << "\nsha256: " << a.fingerprint_sha256() << "\nexpires: " << format_rfc3339(a.not_after())
               << "\nsigns for:";
     for (auto const& name : a.permitted_names()) std::cout << " " << name;
@@ -28,15 +28,23 @@ struct bio_free {
 };
 using bio_ptr = std::unique_ptr<BIO, bio_free>;
 
-// What stands in the file, and nothing else: showing a CA must not make or change one.
-int show_ca(std::filesystem::path const& file) {
+std::string content_of(std::filesystem::path const& file) {
     std::ifstream in(file, std::ios::binary);
-    std::string const pem{std::istreambuf_iterator<char>(in), {}};
+    return {std::istreambuf_iterator<char>(in), {}};
+}
+
+// Null where the file holds none.
+ca::x509_ptr certificate_in(std::string const& pem) {
     bio_ptr const source(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-    ca::x509_ptr const certificate(PEM_read_bio_X509(source.get(), nullptr, nullptr, nullptr));
+    return ca::x509_ptr(PEM_read_bio_X509(source.get(), nullptr, nullptr, nullptr));
+}
+
+// The certificate as text under a heading.
+std::string describe(std::string const& heading, ca::x509_ptr const& certificate) {
     bio_ptr const text(BIO_new(BIO_s_mem()));
-    if (!certificate || !text) return fail(file.string() + " holds no certificate");
+    if (!text) return {};
     auto const flags = X509_FLAG_NO_PUBKEY | X509_FLAG_NO_SIGDUMP | X509_FLAG_NO_HEADER | X509_FLAG_NO_VERSION;
+    BIO_puts(text.get(), (heading + "\n").c_str());
     X509_print_ex(text.get(), certificate.get(), XN_FLAG_ONELINE, flags);
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned size = 0;
@@ -47,7 +55,24 @@ int show_ca(std::filesystem::path const& file) {
     }
     char* bytes = nullptr;
     auto const length = BIO_get_mem_data(text.get(), &bytes);
-    std::cout << file.string() << "\n" << std::string_view(bytes, static_cast<std::size_t>(length)) << pem;
+    return {bytes, static_cast<std::size_t>(length)};
+}
+
+// What stands in the files, and nothing else: showing a CA must not make or change one. The issuing certificate is not
+// printed as PEM, so that nobody comes to trust it, and by that to ignore its name constraints.
+int show_ca(std::filesystem::path const& state) {
+    auto const root_file = state / "ca.pem";
+    auto const issuing_file = state / "ca-issuing.pem";
+    auto const pem = content_of(root_file);
+    auto const root = certificate_in(pem);
+    auto const issuing = certificate_in(content_of(issuing_file));
+    std::string const way_out = "; make the CA anew with `jitproxy ca rotate`, and start agents anew";
+    if (!root) return fail(root_file.string() + " holds no certificate" + way_out);
+    if (!issuing) return fail(issuing_file.string() + " holds no certificate" + way_out);
+    if (X509_verify(issuing.get(), X509_get0_pubkey(root.get())) != 1)  // the root may have a key in the directory then
+        return fail(root_file.string() + " has not signed " + issuing_file.string() + way_out);
+    std::cout << describe("root, which clients trust; its key no longer exists: " + root_file.string(), root)
+              << describe("issuing CA, whose key signs: " + issuing_file.string(), issuing) << pem;
     return exit_done;
 }
 
@@ -67,19 +92,20 @@ int manage_ca(common_options const& o, ca_action action, bool want_bundle) {
         std::cout << (want_bundle ? bundle : *state / "ca.pem").string() << "\n";
         return exit_done;
     }
-    if (action == ca_action::show) return show_ca(*state / "ca.pem");
+    if (action == ca_action::show) return show_ca(*state);
     if (auto made = ensure_directory(*state); !made) return fail(made.error());
     auto const rules = make_rules(loaded.value);
     if (!rules) return fail(rules.error());
     auto const options = authority_settings(loaded.value, **rules, *state);
     auto const now = std::chrono::system_clock::now();
+    auto const before = content_of(*state / "ca.pem");
     auto const a =
         action == ca_action::rotate ? ca::authority::rotate(options, now) : ca::authority::load_or_create(options, now);
     if (!a) return fail(a.error());
-    if (auto done = ca::write_bundle(bundle, a->certificate_pem()); !done) return fail(done.error());
+    if (auto done = ca::write_bundle(bundle, a->root_pem()); !done) return fail(done.error());
     if (auto done = ca::write_truststore(*state / "truststore.p12", *a, truststore_password); !done)
         return fail(done.error());
-    if (action == ca_action::rotate)
+    if (action == ca_action::rotate || (!before.empty() && before != a->root_pem()))
         std::cerr << "jitproxy: a new CA; reload a running daemon (SIGHUP), and start agents anew\n";
     return print_ca(*a, bundle);
 }

@@ -201,10 +201,10 @@ void add_ca_commands(CLI::App& app, parsed& p) {
         return a;
     };
     add("init", "Make the CA, or bring it up to date with the configuration", ca_action::init);
-    add("show", "Print its certificate and what it may sign for", ca_action::show);
-    add("path", "Print where its certificate is", ca_action::path)
+    add("show", "Print its certificates and what it may sign for", ca_action::show);
+    add("path", "Print where its root certificate is", ca_action::path)
         .add_flag("--bundle", p.ca_bundle, "The bundle with the system's roots instead");
-    add("rotate", "A new key and certificate in place of the old ones", ca_action::rotate);
+    add("rotate", "A new root, issuing CA and key in place of the old ones", ca_action::rotate);
 }
 
 }  // namespace

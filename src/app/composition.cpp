@@ -1,6 +1,7 @@
 #include "jitproxy/app/composition.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
 #include <thread>
 
 #include "jitproxy/app/adoption.hpp"
@@ -17,8 +18,9 @@
 #include "jitproxy/control/server.hpp"
 #include "jitproxy/lumoauth/client.hpp"
 #include "jitproxy/net/scheduler.hpp"
+#include "jitproxy/net/tls.hpp"
 #include "jitproxy/proxy/server.hpp"
-#include "jitproxy/store/journal.hpp"
+#include "jitproxy/store/journal_writer.hpp"
 
 namespace jitproxy::app {
 namespace asio = boost::asio;
@@ -77,7 +79,7 @@ struct composition::impl : std::enable_shared_from_this<impl> {
     asio::io_context& io;
     config settings;
     composition_options options;
-    std::unique_ptr<jit::journal> journal;
+    std::unique_ptr<store::journal_writer> journal;
     std::shared_ptr<ca::authority const> authority;
     net::asio_scheduler clock;
     control::event_hub hub;
@@ -107,17 +109,19 @@ result<std::shared_ptr<ca::authority const>> composition::impl::make_authority(c
                                                                                policy::rules const& rules) const {
     auto made = ca::authority::load_or_create(authority_settings(c, rules, options.state), clock.wall_now());
     if (!made) return made.error();
-    if (auto done = ca::write_bundle(bundle_file(), made->certificate_pem()); !done) return done.error();
+    if (auto done = ca::write_bundle(bundle_file(), made->root_pem()); !done) return done.error();
     if (auto done = ca::write_truststore(truststore_file(), *made, truststore_password); !done) return done.error();
     return std::make_shared<ca::authority const>(std::move(*made));
 }
 
 void composition::impl::build(secret_ptr client_secret) {
     need(ensure_directory(options.state));
-    journal = need(store::create_journal(options.state));
+    auto file = need(store::sqlite_journal::open(options.state));
     if (!options.orphans.empty())
-        if (auto const n = adopt_orphans(options.orphans, *journal); n > 0)
+        if (auto const n = adopt_orphans(options.orphans, *file); n > 0)
             log::info("tasks of ended runs taken over", {{"tasks", n}});
+    journal = std::make_unique<store::journal_writer>(
+        std::move(file), [this](std::function<void()> outcome) { asio::post(io, std::move(outcome)); });
     auto const rules = need(make_rules(settings));
     authority = need(make_authority(settings, *rules));
     auto reaching = as_settings(settings, std::move(client_secret));
@@ -129,8 +133,12 @@ void composition::impl::build(secret_ptr client_secret) {
     };
     as = lumoauth::create_client(io, std::move(reaching));
     meter = std::make_unique<as_meter>(*as);
-    proxy = std::make_unique<proxy::server>(io, server_settings(settings), rules, authority);
-    auto managing = manager_settings(settings);
+    auto serving = server_settings(settings);
+    serving.passed = options.proxy_sockets;
+    proxy = std::make_unique<proxy::server>(io, std::move(serving), rules, authority);
+    auto of_sessions = manager_settings(settings);
+    of_sessions.hash = std::make_shared<keyed_hash const>(
+        need(load_or_make_control_token(options.state / "journal.key", "journal's key")));
     if (auto const where = parse_endpoint(settings.approval.callback_listen)) {
         control::callback_options listening;
         listening.address.host = where->address;
@@ -138,10 +146,10 @@ void composition::impl::build(secret_ptr client_secret) {
         listening.url = settings.approval.callback_url;
         callbacks = std::make_unique<control::callback_listener>(io, std::move(listening),
                                                                  [this](std::string const& id) { manager->hint(id); });
-        managing.callback_url = [this](std::string const& id) { return callbacks->url_of(id); };
+        of_sessions.callback_url = [this](std::string const& id) { return callbacks->url_of(id); };
     }
     manager = std::make_unique<jit::task_manager>(jit::manager_ports{*meter, *journal, clock, *proxy, hub},
-                                                  std::move(managing));
+                                                  std::move(of_sessions));
     proxy->attach(*manager);
     api = std::make_unique<control::api>(*manager, clock, hub, view());
     control::server_options socket;
@@ -181,7 +189,7 @@ json::object composition::impl::access(jit::session_snapshot const* session) con
     a.proxy_url = "http://" + credentials + where.text();
     a.proxy_host = where.address;
     a.proxy_port = where.port;
-    a.ca_file = authority->certificate_file().string();
+    a.ca_file = authority->root_file().string();
     a.ca_bundle = bundle_file().string();
     a.truststore = truststore_file().string();
     a.direct = names_reached_directly(settings.apis);
@@ -204,7 +212,10 @@ composition::composition(asio::io_context& io, config const& c, secret_ptr clien
     impl_->build(std::move(client_secret));
 }
 
-composition::~composition() = default;
+composition::~composition() {
+    // What still waits for I/O may hold the parts for a while; nothing is to be lost with the process until then.
+    impl_->journal->stop();
+}
 
 result<void> composition::start() {
     if (auto listening = impl_->control->start(); !listening) return listening;
@@ -223,6 +234,8 @@ result<void> composition::replace(config const& c) {
     auto& now = *impl_;
     auto const rules = make_rules(c);
     if (!rules) return rules.error();
+    // What may fail is tried before: other hosts make another CA, and once its files are replaced there is no way back.
+    if (auto const tls = net::upstream_tls::create((*rules)->apis()); !tls) return tls.error();
     auto const authority = now.make_authority(c, **rules);
     if (!authority) return authority.error();
     if (auto replaced = now.proxy->replace_rules(*rules, *authority); !replaced) return replaced;
@@ -235,6 +248,18 @@ result<void> composition::replace(config const& c) {
     now.settings.log = c.log;
     now.settings.ca = c.ca;
     return {};
+}
+
+void composition::when_alive(std::function<void()> done) {
+    impl_->proxy->when_alive(std::move(done));
+}
+
+std::string composition::status_line() const {
+    auto const sessions = impl_->manager->sessions();
+    std::size_t pending = 0;
+    for (auto const& s : sessions) pending += s.pending_requests;
+    return std::to_string(sessions.size()) + (sessions.size() == 1 ? " session, " : " sessions, ") +
+           std::to_string(pending) + (pending == 1 ? " request waits" : " requests wait") + " for a decision";
 }
 
 void composition::stop(std::function<void(bool)> done) {

@@ -133,6 +133,11 @@ constexpr config_key keys[] = {
     key("session", "revoke_tokens", flag, AT(session.revoke_tokens),
         "Revoke each scoped token (RFC 7009) when its session closes, besides completing the task, which ends them "
         "too."),
+    key("session", "on_restart", choice, AT(session.on_restart),
+        "What becomes of sessions that were opened by hand and are still open when the daemon starts again after a "
+        "crash: \"close\" completes their tasks; \"resume\" goes on with them, under the same credentials and with "
+        "what waits for a human. All others are closed, and an orderly stop closes every session.")
+        .one_of("close|resume"),
     key("approval", "hold", duration, AT(approval.hold), "How long a request may wait for a human.").at_most(one_day),
     key("approval", "poll_interval", duration, AT(approval.poll_interval),
         "The longest pause between polls; the first ones are shorter.")
@@ -191,7 +196,11 @@ constexpr config_key keys[] = {
     key("timeouts", "pool_idle", duration, AT(timeouts.pool_idle), "A kept upstream connection that nobody uses.")
         .at_least(100)
         .at_most(one_day),
-    key("timeouts", "drain", duration, AT(timeouts.drain), "Requests in flight at shutdown.")
+    key("timeouts", "linger", duration, AT(timeouts.linger),
+        "The end of a client's connection, after ours (with TLS: its close_notify).")
+        .at_most(ms(seconds{300})),
+    key("timeouts", "drain", duration, AT(timeouts.drain),
+        "Requests in flight at shutdown, or when their session is closed.")
         .at_most(ms(seconds{3600})),
     key("limits", "connections", count, AT(limits.connections), "Client connections at the same time; more: 503.")
         .at_least(1)
@@ -220,8 +229,9 @@ constexpr config_key keys[] = {
         "Idle upstream connections that a worker keeps for one origin.")
         .at_most(10'000),
     key("ca", "name_constraints", flag, AT(ca.name_constraints),
-        "Let the CA sign for the protected hosts only (RFC 5280 4.2.1.10), so that its key is of no use elsewhere."),
-    key("ca", "lifetime", duration, AT(ca.lifetime), "How long the CA's certificate is good.")
+        "Bind root and issuing CA to the protected hosts (RFC 5280 4.2.1.10), so that its key is of no use elsewhere."),
+    key("ca", "lifetime", duration, AT(ca.lifetime),
+        "How long the CA is good. It is made anew when a fifth of that is left, at a start or reload.")
         .at_least(one_day)
         .at_most(3650 * one_day),
     key("log", "level", choice, AT(log.level), "What is worth a line.").one_of("debug|info|warning|error|off"),

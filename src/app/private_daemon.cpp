@@ -47,7 +47,7 @@ int live(config const& c, secret_ptr client_secret, composition_options parts, i
     if (code != exit_unconfirmed) {
         fs::remove_all(directory, ec);
     } else {  // the journal stays, for the next daemon to empty
-        for (auto const* name : {"ca.key", "ca.pem", "ca-bundle.pem", "truststore.p12"})
+        for (auto const* name : {"ca.key", "ca-issuing.pem", "ca.pem", "ca-bundle.pem", "truststore.p12"})
             fs::remove(directory / name, ec);
     }
     return code;

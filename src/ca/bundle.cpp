@@ -92,11 +92,11 @@ std::filesystem::path system_bundle() {
     return {};
 }
 
-result<void> write_bundle(std::filesystem::path const& file, std::string_view ca_pem) {
+result<void> write_bundle(std::filesystem::path const& file, std::string_view root_pem) {
     auto all = system_roots();
     if (!all) return all.error();
     if (!all->empty() && all->back() != '\n') *all += '\n';
-    *all += ca_pem;
+    *all += root_pem;
     return write_file_atomically(file, *all, 0644);
 }
 
@@ -105,7 +105,7 @@ result<void> write_truststore(std::filesystem::path const& file, authority const
     auto const roots = system_roots();
     if (!roots) return roots.error();
     bags const list(sk_PKCS12_SAFEBAG_new_null());
-    if (!list || !add_trusted(list.get(), a.certificate(), "jitproxy local CA"))
+    if (!list || !add_trusted(list.get(), a.root_certificate(), "jitproxy local CA"))
         return openssl_failure("the truststore cannot be made");
     std::size_t number = 0;
     for (auto const& root : certificates_in(*roots))

@@ -9,11 +9,11 @@
 #include <array>
 #include <chrono>
 #include <ctime>
+#include <optional>
 
 namespace jitproxy::ca {
 namespace {
 
-constexpr std::chrono::hours backdated{1};       // for clients whose clock is late
 constexpr std::size_t longest_common_name = 64;  // RFC 5280 appendix A, ub-common-name
 
 bool set_time(X509* certificate, int (*set)(X509*, ASN1_TIME const*), wall_time t) {
@@ -35,13 +35,14 @@ bool add_extension(X509* certificate, int nid, void* value, bool critical) {
     return value != nullptr && X509_add1_ext_i2d(certificate, nid, value, critical ? 1 : 0, X509V3_ADD_DEFAULT) == 1;
 }
 
-bool add_basic_constraints(X509* certificate, bool ca) {
+// `below`: how many CAs may follow on the way to a leaf; nullopt for a leaf itself.
+bool add_basic_constraints(X509* certificate, std::optional<int> below) {
     basic_constraints_ptr const value(BASIC_CONSTRAINTS_new());
     if (!value) return false;
-    value->ca = ca ? 0xff : 0;
-    if (ca) {
+    value->ca = below ? 0xff : 0;
+    if (below) {
         value->pathlen = ASN1_INTEGER_new();
-        if (value->pathlen == nullptr || ASN1_INTEGER_set(value->pathlen, 0) != 1) return false;
+        if (value->pathlen == nullptr || ASN1_INTEGER_set(value->pathlen, *below) != 1) return false;
     }
     return add_extension(certificate, NID_basic_constraints, value.get(), true);
 }
@@ -109,12 +110,6 @@ bool add_name_entry(X509_NAME* name, char const* field, std::string_view text) {
                                       static_cast<int>(text.size()), -1, 0) == 1;
 }
 
-bool set_new_ca_subject(X509* certificate) {
-    x509_name_ptr const name(X509_NAME_new());
-    return name && add_name_entry(name.get(), "O", "jitproxy") && add_name_entry(name.get(), "CN", ca_common_name()) &&
-           X509_set_subject_name(certificate, name.get()) == 1;
-}
-
 // A subject must not be empty, or the alternative name would have to be critical (RFC 5280 4.2.1.6). An address stays
 // out of the common name: OpenSSL judges one there by the constraints for DNS names.
 bool set_leaf_subject(X509* certificate, std::string_view host) {
@@ -139,6 +134,32 @@ std::string host_name() {
     return ::gethostname(buffer.data(), buffer.size() - 1) == 0 && buffer[0] != '\0' ? buffer.data() : "localhost";
 }
 
+// The same certificate without the key that it was made with: X509_set_pubkey keeps all of what it is given, the
+// private half too, for as long as the certificate lives.
+x509_ptr without_private_key(X509* certificate) {
+    unsigned char* bytes = nullptr;
+    auto const size = i2d_X509(certificate, &bytes);
+    auto const* at = static_cast<unsigned char const*>(bytes);
+    x509_ptr read(size > 0 ? d2i_X509(nullptr, &at, size) : nullptr);
+    OPENSSL_free(bytes);
+    return read;
+}
+
+std::string common_name(std::string_view role) {
+    auto text = "jitproxy " + std::string(role) + " CA for " + user_name() + '@' + host_name();
+    for (char& c : text)
+        if (c < 0x20 || c > 0x7e) c = '?';
+    if (text.size() > longest_common_name) text.resize(longest_common_name);
+    return text;
+}
+
+// Root and issuing CA must not have the same: a certificate whose subject is its issuer's counts for no path length.
+bool set_ca_subject(X509* certificate, std::string_view role) {
+    x509_name_ptr const name(X509_NAME_new());
+    return name && add_name_entry(name.get(), "O", "jitproxy") && add_name_entry(name.get(), "CN", common_name(role)) &&
+           X509_set_subject_name(certificate, name.get()) == 1;
+}
+
 }  // namespace
 
 result<pkey_ptr> make_p256_key() {
@@ -147,30 +168,27 @@ result<pkey_ptr> make_p256_key() {
     return key;
 }
 
-std::string ca_common_name() {
-    auto text = "jitproxy local CA for " + user_name() + '@' + host_name();
-    for (char& c : text)
-        if (c < 0x20 || c > 0x7e) c = '?';
-    if (text.size() > longest_common_name) text.resize(longest_common_name);
-    return text;
-}
-
 result<x509_ptr> make_ca_certificate(ca_order const& order) {
+    bool const root = order.issuer == nullptr;
     x509_ptr certificate(X509_new());
     auto* const c = certificate.get();
+    auto* const issuer = root ? c : order.issuer;
     bool good = certificate && X509_set_version(c, X509_VERSION_3) == 1 && set_random_serial(c) &&
-                set_time(c, X509_set1_notBefore, order.now - backdated) &&
-                set_time(c, X509_set1_notAfter, order.now + order.lifetime) && X509_set_pubkey(c, order.key) == 1 &&
-                (order.subject != nullptr ? X509_set_subject_name(c, order.subject) == 1 : set_new_ca_subject(c)) &&
-                X509_set_issuer_name(c, X509_get_subject_name(c)) == 1 && add_basic_constraints(c, true) &&
-                add_key_usage(c, {key_cert_sign, crl_sign}) && add_key_identifiers(c, c);
+                set_time(c, X509_set1_notBefore, order.not_before) &&
+                set_time(c, X509_set1_notAfter, order.not_after) && X509_set_pubkey(c, order.key) == 1 &&
+                set_ca_subject(c, root ? "local" : "issuing") &&
+                X509_set_issuer_name(c, X509_get_subject_name(issuer)) == 1 && add_basic_constraints(c, root ? 1 : 0) &&
+                add_key_usage(c, {key_cert_sign, crl_sign}) && add_key_identifiers(c, issuer);
+    if (good && !root) good = add_server_usage(c);  // what it signs is for TLS servers only
     if (good && order.constraints != nullptr) {
         auto const constraints = order.constraints->constraints();
         good = add_extension(c, NID_name_constraints, constraints.get(), true);
     }
-    if (!good || X509_sign(c, order.key, EVP_sha256()) <= 0)
-        return openssl_failure("the CA certificate cannot be made");
-    return certificate;
+    good = good && X509_sign(c, root ? order.key : order.issuer_key, EVP_sha256()) > 0;
+    auto made = good ? without_private_key(c) : nullptr;
+    if (!made)
+        return openssl_failure(root ? "the root certificate cannot be made" : "the issuing certificate cannot be made");
+    return made;
 }
 
 result<x509_ptr> make_leaf_certificate(leaf_order const& order) {
@@ -180,7 +198,7 @@ result<x509_ptr> make_leaf_certificate(leaf_order const& order) {
         certificate && X509_set_version(c, X509_VERSION_3) == 1 && set_random_serial(c) &&
         set_time(c, X509_set1_notBefore, order.not_before) && set_time(c, X509_set1_notAfter, order.not_after) &&
         X509_set_pubkey(c, order.key) == 1 && set_leaf_subject(c, order.host) &&
-        X509_set_issuer_name(c, X509_get_subject_name(order.issuer)) == 1 && add_basic_constraints(c, false) &&
+        X509_set_issuer_name(c, X509_get_subject_name(order.issuer)) == 1 && add_basic_constraints(c, std::nullopt) &&
         add_key_usage(c, {digital_signature}) && add_server_usage(c) && add_alternative_name(c, order.host) &&
         add_key_identifiers(c, order.issuer) && X509_sign(c, order.issuer_key, EVP_sha256()) > 0;
     if (!good) return openssl_failure("a certificate for " + std::string(order.host) + " cannot be made");

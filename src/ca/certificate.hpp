@@ -1,4 +1,4 @@
-// The two kinds of certificate that this room makes, and the keys under them.
+// The kinds of certificate that this room makes (root, issuing CA, leaf), and the keys under them.
 #pragma once
 #include <string>
 #include <string_view>
@@ -12,16 +12,16 @@ namespace jitproxy::ca {
 
 [[nodiscard]] result<pkey_ptr> make_p256_key();
 
-// "jitproxy local CA for USER@HOSTNAME", cut to what a common name may hold.
-[[nodiscard]] std::string ca_common_name();
-
 struct ca_order {
     EVP_PKEY* key = nullptr;
-    X509_NAME const* subject = nullptr;      // of the certificate that is replaced; null: a new one
+    X509* issuer = nullptr;  // null: a root, which its own key signs
+    EVP_PKEY* issuer_key = nullptr;
     permitted const* constraints = nullptr;  // null: none
-    wall_time now;
-    seconds lifetime{};
+    wall_time not_before;
+    wall_time not_after;
 };
+// A root may have one CA below it, the issuing CA none (RFC 5280 4.2.1.9). Their common names say whose they are:
+// "jitproxy local CA for USER@HOSTNAME" and "jitproxy issuing CA for …", cut to what a common name may hold.
 [[nodiscard]] result<x509_ptr> make_ca_certificate(ca_order const& order);
 
 struct leaf_order {

@@ -12,6 +12,14 @@ namespace {
 
 using subtrees = STACK_OF(GENERAL_SUBTREE);
 
+// What is permitted where nothing of its kind is: a name that never resolves (RFC 6761 6.4), and addresses that no
+// connection can be made to: limited broadcast, and a multicast address that is reserved (RFC 4291 2.7.1). To exclude
+// the whole kind instead ("", 0.0.0.0/0, ::/0) is equally good by RFC 5280, but Java 17 fails with an exception on such
+// subtrees, for permitted addresses too: it compares IPv4 addresses with IPv6 subtrees byte by byte.
+constexpr char const* no_dns_name = "none.invalid";
+constexpr char const* no_v4_address = "255.255.255.255";
+constexpr char const* no_v6_address = "ff00::";
+
 bool add_subtree(subtrees*& list, general_name_ptr name) {
     if (!name) return false;
     if (list == nullptr) list = sk_GENERAL_SUBTREE_new_null();
@@ -92,27 +100,26 @@ bool permitted::allows(std::string_view host) const {
 }
 
 name_constraints_ptr permitted::constraints() const {
-    std::set<std::string> dns;        // sorted: the order of the configuration must not make another certificate
-    std::set<std::string> addresses;  // address and mask
-    bool v4 = false;
-    bool v6 = false;
+    std::set<std::string> dns;  // sorted: the order of the configuration must not make another certificate
+    std::set<std::string> v4;
+    std::set<std::string> v6;
     for (auto const& name : names_) {
-        if (auto const address = address_bytes(name); address) {
-            (address->size() == 4 ? v4 : v6) = true;
-            addresses.insert(*address + std::string(address->size(), '\xff'));
-        } else {
-            // A constraint has no leading dot (stacks differ where it has one) and covers the name and all below it.
+        if (auto const address = address_bytes(name); address)
+            (address->size() == 4 ? v4 : v6).insert(*address);
+        else  // a constraint has no leading dot (stacks differ where it has one) and covers the name and all below it
             dns.insert(name.substr(name.front() == '.' ? 1 : 0));
-        }
     }
+    if (dns.empty()) dns.insert(no_dns_name);
+    if (v4.empty()) v4.insert(*address_bytes(no_v4_address));
+    if (v6.empty()) v6.insert(*address_bytes(no_v6_address));
     name_constraints_ptr all(NAME_CONSTRAINTS_new());
     if (!all) return nullptr;
     bool good = true;
     for (auto const& name : dns) good = good && add_subtree(all->permittedSubtrees, make_name(GEN_DNS, name));
-    for (auto const& block : addresses) good = good && add_subtree(all->permittedSubtrees, make_name(GEN_IPADD, block));
-    if (dns.empty()) good = good && add_subtree(all->excludedSubtrees, make_name(GEN_DNS, ""));
-    if (!v4) good = good && add_subtree(all->excludedSubtrees, make_name(GEN_IPADD, std::string(8, '\0')));
-    if (!v6) good = good && add_subtree(all->excludedSubtrees, make_name(GEN_IPADD, std::string(32, '\0')));
+    for (auto const& addresses : {v4, v6})
+        for (auto const& address : addresses)
+            good = good && add_subtree(all->permittedSubtrees,
+                                       make_name(GEN_IPADD, address + std::string(address.size(), '\xff')));
     return good ? std::move(all) : nullptr;
 }
 

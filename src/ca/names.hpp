@@ -1,4 +1,4 @@
-// The names that the local CA may sign for: judged here before a leaf is made, and written into the CA certificate
+// The names that the local CA may sign for: judged here before a leaf is made, and written into the CA certificates
 // (RFC 5280 4.2.1.10) so that a stolen key is of no use for any other.
 #pragma once
 #include <optional>
@@ -25,8 +25,8 @@ class permitted {
     [[nodiscard]] bool allows(std::string_view host) const;
     [[nodiscard]] std::vector<std::string> const& names() const noexcept { return names_; }
 
-    // Permitted subtrees for what is listed, excluded ones for every kind of name that is not: a kind that a
-    // certificate's constraints don't mention is not constrained at all. Null where OpenSSL fails.
+    // Permitted subtrees for what is listed. A kind of name that constraints don't mention is not constrained at all,
+    // so one that is not listed is permitted a single name that nothing can have. Null where OpenSSL fails.
     [[nodiscard]] name_constraints_ptr constraints() const;
 
   private:

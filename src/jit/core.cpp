@@ -7,6 +7,12 @@ void core::emit(std::string type, std::string session_id, json::object data) con
     ports.events.on_event({std::move(type), std::move(session_id), std::move(data)});
 }
 
+void core::record(std::string const& session_id, journal_record what) const {
+    ports.journal.write(std::move(what), while_alive(alive, [this, session_id](result<void> const& journaled) {
+                            report(journaled, session_id);
+                        }));
+}
+
 void core::report(result<void> const& journaled, std::string const& session_id) const {
     if (journaled.has_value()) return;
     log::error("the journal could not be written", {{"session", session_id}, {"detail", journaled.error().detail}});

@@ -29,6 +29,7 @@ struct core {
     [[nodiscard]] wall_time wall_now() const { return ports.clock.wall_now(); }
     void emit(std::string type, std::string session_id, json::object data) const;
     // A journal that cannot be written after the fact: the work goes on, the failure is told.
+    void record(std::string const& session_id, journal_record what) const;
     void report(result<void> const& journaled, std::string const& session_id) const;
     // RFC 7009; a failure is only logged, the token dies with its task or by itself.
     void revoke(secret_ptr token, std::string const& session_id) const;

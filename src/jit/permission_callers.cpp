@@ -19,7 +19,7 @@ permission_outcome failed(permission_status status, std::string reason, int retr
 }
 
 std::string key_of(permission_need const& need, std::string const& needs) {
-    return need.session_id + '\n' + need.origin + '\n' + needs;
+    return entry_key(need.session_id, need.origin, needs);
 }
 
 }  // namespace
@@ -55,6 +55,7 @@ std::uint64_t permission_desk::request(permission_need need, done_function done)
                 start_hold(c);
         }
     review(c);
+    c->has_ticket = true;
     return c->ticket;
 }
 
@@ -103,6 +104,8 @@ permission_desk::part permission_desk::begin_part(permission_need const& need, j
     auto const* g = core_.grants.find(need.session_id, need.origin, p.needs, core_.now());
     if (g != nullptr && g->id == need.refused_grant) {
         core_.grants.drop(need.refused_grant);
+        core_.record(need.session_id,
+                     records::grant_dropped{need.session_id, need.refused_grant, "the API did not find it enough"});
         if (auto const s = sessions_.find(need.session_id)) sessions_.publish(*s);
         g = nullptr;
     }
@@ -122,7 +125,6 @@ permission_desk::part permission_desk::begin_part(permission_need const& need, j
     auto& slot = entries_[key_of(need, p.needs)];
     if (!slot) {
         slot = open_entry(need, details, p.needs);
-        slot->key = key_of(need, p.needs);
     }
     p.entry = slot;
     if (slot->machine.settled()) {  // denied a moment ago
@@ -193,12 +195,16 @@ void permission_desk::answer(caller_ptr const& c, permission_outcome outcome) {
     c->answered = true;
     c->hold.cancel();
     c->parts.clear();
+    // A token comes with an answer of the AS, in nobody's call: it is handed on before anything else is done about it.
+    if (c->has_ticket && outcome.status == permission_status::granted) return deliver(c, outcome);
     core_.answers.post([this, weak = std::weak_ptr(c), outcome = std::move(outcome)] {
-        auto const alive = weak.lock();  // cancelled meanwhile?
-        if (!alive) return;
-        callers_.erase(alive->ticket);
-        alive->done(outcome);
+        if (auto const alive = weak.lock()) deliver(alive, outcome);  // else cancelled meanwhile
     });
+}
+
+void permission_desk::deliver(caller_ptr const& c, permission_outcome const& outcome) {
+    callers_.erase(c->ticket);
+    c->done(outcome);
 }
 
 }  // namespace jitproxy::jit

@@ -22,6 +22,15 @@ permission_request::action permission_request::doubt(error const& what, wall_tim
     return pause{look_pauses_.next(what.retry_after)};
 }
 
+// Somebody needs it again: we look once more, or, where there is nothing to look at, ask once more after a while.
+permission_request::action permission_request::doubted(wall_time now) {
+    asks_ = looks_ = absent_ = 0;
+    look_pauses_.reset();
+    if (list_closed_) return now < ask_again_at_ ? doubtful(now) : ask_again();
+    state_ = state::looking;
+    return look{};
+}
+
 permission_request::action permission_request::on(looked const& e, wall_time now) {
     if (state_ != state::looking) return illegal("looked");
     if (e.answer.has_value()) {

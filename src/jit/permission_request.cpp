@@ -22,23 +22,23 @@ permission_request::action permission_request::resume(event const& e, wall_time 
 
 permission_request::action permission_request::on(start const&, wall_time now) {
     if (state_ == state::approved) return fetch_token();
-    if (state_ == state::in_doubt) {
-        asks_ = looks_ = absent_ = 0;
-        look_pauses_.reset();
-        if (!list_closed_) {
-            state_ = state::looking;
-            return look{};
-        }
-        if (now < ask_again_at_) return doubtful(now);
-    } else if (state_ != state::idle) {
-        return illegal("start");
-    }
-    return ask_again();
+    if (state_ == state::in_doubt) return doubted(now);
+    if (state_ != state::idle) return illegal("start");
+    state_ = state::recording;
+    return record{};
 }
 
-permission_request::action permission_request::on(not_recorded const& e, wall_time) {
-    if (state_ != state::asking) return illegal("not_recorded");
-    return end(e.what);
+permission_request::action permission_request::on(resumed const& e, wall_time now) {
+    if (state_ != state::idle) return illegal("resumed");
+    give_up_at_ = now + longest_patience;
+    learn(e.known, now);
+    return pause_for(poll_pauses_.next(), now);
+}
+
+permission_request::action permission_request::on(recorded const& e, wall_time) {
+    if (state_ != state::recording) return illegal("recorded");
+    if (e.outcome.has_error()) return end(e.outcome.error());
+    return ask_again();
 }
 
 permission_request::action permission_request::on(asked const& e, wall_time now) {
@@ -236,8 +236,9 @@ std::string_view permission_request::status() const noexcept {
 }
 
 permission_request::action permission_request::illegal(char const* what) const {
-    static constexpr std::array names{"idle",    "asking",  "ask_later",  "look_later",     "looking",  "in_doubt",
-                                      "pending", "polling", "exchanging", "exchange_later", "approved", "settled"};
+    static constexpr std::array names{"idle",           "recording", "asking",  "ask_later", "look_later",
+                                      "looking",        "in_doubt",  "pending", "polling",   "exchanging",
+                                      "exchange_later", "approved",  "settled"};
     return broken{std::string(what) + " in state " + names[static_cast<std::size_t>(state_)]};
 }
 

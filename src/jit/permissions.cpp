@@ -19,6 +19,12 @@ std::string in_journal(permission_entry const& e) {
     return e.origin + ' ' + e.needs;
 }
 
+open_permission facts_of(permission_entry const& e) {
+    auto const& known = e.machine.known();
+    return {in_journal(e),    e.api,           e.justification, e.created_at, known.request_id, known.status_url,
+            known.risk_level, known.expires_at};
+}
+
 }  // namespace
 
 entry_ptr permission_desk::open_entry(permission_need const& need, json::object const& details,
@@ -30,6 +36,7 @@ entry_ptr permission_desk::open_entry(permission_need const& need, json::object 
     e->session_id = need.session_id;
     e->origin = need.origin;
     e->needs = needs;
+    e->key = entry_key(need.session_id, need.origin, needs);
     e->details = details;
     e->api = need.api->name;
     auto const session = sessions_.find(need.session_id);
@@ -71,12 +78,19 @@ void permission_desk::call(entry_ptr const& e, as_call<T> what,
 
 void permission_desk::perform(entry_ptr const&, machine::nothing const&) {}
 
+void permission_desk::perform(entry_ptr const& e, machine::record const&) {
+    e->journaled = true;
+    core_.ports.journal.write(
+        records::permission_asking{e->session_id, in_journal(*e), core_.wall_now(), e->api, e->justification},
+        while_alive(core_.alive, [this, weak = std::weak_ptr(e)](result<void> const& done) {
+            auto const alive = weak.lock();
+            if (!alive || alive->machine.settled()) return;  // closed meanwhile: not asked for
+            alive->journaled = done.has_value();
+            feed(alive, machine::recorded{done});
+        }));
+}
+
 void permission_desk::perform(entry_ptr const& e, machine::ask const&) {
-    if (!e->journaled) {  // once, however often the AS has to be asked
-        auto const recorded = core_.ports.journal.permission_asking(e->session_id, in_journal(*e), core_.wall_now());
-        if (recorded.has_error()) return feed(e, machine::not_recorded{recorded.error()});
-        e->journaled = true;
-    }
     auto const s = sessions_.find(e->session_id);
     auto const& url = core_.options.callback_url;
     request_order order{s ? s->info.task_id : std::string{}, e->details, e->justification, e->requested_ttl,
@@ -126,6 +140,7 @@ void permission_desk::perform(entry_ptr const& e, machine::pause const& a) {
     arm(e, core_.options.jitter(a.delay));
     if (e->machine.current() == machine::state::pending && !e->told_pending) {
         e->told_pending = true;
+        core_.record(e->session_id, records::permission_pending{e->session_id, facts_of(*e)});
         tell(*e, "request.pending");
     }
     entry_waits(*e);
@@ -143,11 +158,14 @@ void permission_desk::perform(entry_ptr const& e, machine::settle const& a) {
     ++e->call;
     e->outcome = a.outcome;
     if (a.token) grant_to(e, *a.token);
+    entry_decided(*e, e->outcome);  // who waits comes before who only wants to know
     auto const status = std::string(to_string(e->outcome.status));
-    if (e->journaled)
-        core_.report(core_.ports.journal.permission_settled(e->session_id, in_journal(*e), e->outcome.request_id,
-                                                            status, core_.wall_now()),
-                     e->session_id);
+    if (e->journaled) {
+        records::permission_settled settled{e->session_id,    in_journal(*e),    e->outcome.request_id, status,
+                                            core_.wall_now(), e->outcome.reason, e->outcome.grant_id,   {}};
+        if (a.token) settled.grant_expires_at = core_.wall_now() + life_of(*a.token);
+        core_.record(e->session_id, std::move(settled));
+    }
     tell(*e, "request." + status);
     if (e->outcome.status == permission_status::denied && core_.options.denial_memory > seconds(0))
         e->wake.arm(core_.options.denial_memory, [this, weak = std::weak_ptr(e)] {
@@ -155,7 +173,6 @@ void permission_desk::perform(entry_ptr const& e, machine::settle const& a) {
         });
     else
         forget(e);
-    entry_decided(*e, e->outcome);
 }
 
 void permission_desk::perform(entry_ptr const& e, machine::broken const& a) {

@@ -31,13 +31,14 @@ struct permission_entry {
     wall_time created_at;
     permission_request machine;
     timer wake;
-    std::uint64_t call = 0;  // the call to the AS whose answer counts; others come too late
-    steady_time polled_at;   // last
-    bool journaled = false;
+    std::uint64_t call = 0;             // the call to the AS whose answer counts; others come too late
+    steady_time polled_at;              // last
+    bool journaled = false;             // or on its way there
     bool told_pending = false;          // the event was sent
     permission_outcome outcome;         // once settled
     std::deque<std::string> resources;  // to be served by the grant
 };
+[[nodiscard]] std::string entry_key(std::string_view session_id, std::string_view origin, std::string_view needs);
 using entry_ptr = std::shared_ptr<permission_entry>;
 
 class permission_desk {
@@ -52,6 +53,8 @@ class permission_desk {
     void end_session(std::string const& session_id, std::string const& suspended);
     // permission_entry::local_id; polled at most once a second, however many hints come.
     void hint(std::string const& local_id);
+    // Asked for in an earlier life of the process, in a session that goes on: it is polled for again.
+    void resume(std::string const& session_id, open_permission const& p);
     void decide(bool approve, std::string const& request_id, secret_ptr user_bearer, std::string words,
                 callback<request_info> done);
 
@@ -73,6 +76,7 @@ class permission_desk {
         std::vector<part> parts;
         done_function done;
         bool answered = false;
+        bool has_ticket = false;  // request() has returned: it may be told at once
         timer hold;
     };
     using caller_ptr = std::shared_ptr<caller>;
@@ -86,6 +90,7 @@ class permission_desk {
     void entry_waits(permission_entry const& e);
     void review(caller_ptr const& c);
     void answer(caller_ptr const& c, permission_outcome outcome);
+    void deliver(caller_ptr const& c, permission_outcome const& outcome);
     void start_hold(caller_ptr const& c);
 
     // entries (permissions.cpp)
@@ -93,6 +98,7 @@ class permission_desk {
     entry_ptr open_entry(permission_need const& need, json::object const& details, std::string const& needs);
     void feed(entry_ptr const& e, machine::event const& ev);
     void perform(entry_ptr const& e, machine::nothing const& a);
+    void perform(entry_ptr const& e, machine::record const& a);
     void perform(entry_ptr const& e, machine::ask const& a);
     void perform(entry_ptr const& e, machine::look const& a);
     void perform(entry_ptr const& e, machine::poll const& a);

@@ -28,17 +28,26 @@ session_machine::action session_machine::on(start const&) {
     return get_bearer{};
 }
 
+session_machine::action session_machine::on(resume_open const&) {
+    if (state_ != state::idle) return illegal("resume_open");
+    state_ = state::open;
+    return announce{};
+}
+
 session_machine::action session_machine::on(authorized const& e) {
     if (state_ != state::authorizing) return illegal("authorized");
     if (e.outcome.has_error()) return fail(e.outcome.error(), journal_entry::none);
     if (close_wanted_) return fail(closed_while_opening(), journal_entry::none);
-    state_ = state::creating;
-    return create{};
+    state_ = state::noting;
+    return note{};
 }
 
-session_machine::action session_machine::on(not_journaled const& e) {
-    if (state_ != state::creating) return illegal("not_journaled");
-    return fail(e.what, journal_entry::none);
+session_machine::action session_machine::on(noted const& e) {
+    if (state_ != state::noting) return illegal("noted");
+    if (e.outcome.has_error()) return fail(e.outcome.error(), journal_entry::none);
+    if (close_wanted_) return fail(closed_while_opening(), journal_entry::forget);
+    state_ = state::creating;
+    return create{};
 }
 
 session_machine::action session_machine::on(created const& e) {
@@ -68,6 +77,7 @@ session_machine::action session_machine::on(recorded const& e) {
 session_machine::action session_machine::on(close const&) {
     switch (state_) {
         case state::authorizing:
+        case state::noting:
         case state::creating:
         case state::recording:
             close_wanted_ = true;
@@ -116,7 +126,7 @@ session_machine::action session_machine::fail(error what, journal_entry entry) {
 }
 
 session_machine::action session_machine::illegal(char const* what) const {
-    static constexpr std::array names{"idle",     "authorizing", "creating", "recording", "open",
+    static constexpr std::array names{"idle",     "authorizing", "noting",   "creating",  "recording", "open",
                                       "draining", "completing",  "retrying", "completed", "failed"};
     return broken{std::string(what) + " in state " + names[static_cast<std::size_t>(state_)]};
 }

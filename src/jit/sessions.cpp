@@ -13,6 +13,19 @@ constexpr std::size_t secret_bytes = 24;  // 192 bits, the password of the proxy
 constexpr seconds automatic_pause{1};
 constexpr seconds longest_automatic_pause{60};
 
+session_facts facts_of(session_record const& s) {
+    auto const& order = s.order;
+    session_facts facts;
+    facts.name = order.task.name;
+    facts.owner = order.automatic ? "automatic" : order.owner_pid != 0 ? "run" : order.user_token ? "user" : "hand";
+    facts.owner_pid = order.owner_pid;
+    facts.parent_session_id = order.parent_session_id;
+    facts.justification = order.justification;
+    facts.idle_timeout = order.idle_timeout;
+    facts.secret_hash = s.secret_hash;
+    return facts;
+}
+
 }  // namespace
 
 session_ptr session_table::make_record(session_order order) {
@@ -25,6 +38,7 @@ session_ptr session_table::make_record(session_order order) {
     s->idle_timeout = s->order.automatic && s->order.idle_timeout == milliseconds(0) ? core_.options.idle_timeout
                                                                                      : s->order.idle_timeout;
     s->proxy_secret = make_secret(s->order.automatic ? std::string{} : random_token(secret_bytes));
+    if (core_.options.hash && !s->order.automatic) s->secret_hash = (*core_.options.hash)(s->proxy_secret->reveal());
     if (!s->order.user_token) {
         s->keeper = agent;
         return s;
@@ -62,6 +76,24 @@ void session_table::open(session_order order, callback<opened_session> done) {
     feed(s, machine::start{});
 }
 
+void session_table::resume(open_task const& t) {
+    session_order order;
+    order.task.name = t.about.name;
+    order.parent_session_id = t.about.parent_session_id;
+    order.justification = t.about.justification;
+    order.idle_timeout = t.about.idle_timeout;
+    auto const s = make_record(std::move(order));
+    s->proxy_secret = nullptr;
+    s->secret_hash = t.about.secret_hash;
+    s->info.session_id = t.session_id;
+    s->info.task_id = t.task_id;
+    s->info.opened_at = t.opened_at;
+    s->info.expires_at = t.expires_at;
+    sessions_.emplace(t.session_id, s);
+    core_.record(t.session_id, records::session_resumed{t.session_id});
+    feed(s, machine::resume_open{});
+}
+
 void session_table::ensure_automatic(callback<snapshot_ptr> done) {
     auto const as_snapshot = [done = std::move(done)](result<opened_session> const& opened) {
         if (opened.has_error()) return done(opened.error());
@@ -73,6 +105,7 @@ void session_table::ensure_automatic(callback<snapshot_ptr> done) {
             case machine::state::open:
                 return core_.answer<opened_session>(as_snapshot, opened_session{info_of(*s), s->snapshot});
             case machine::state::authorizing:
+            case machine::state::noting:
             case machine::state::creating:
             case machine::state::recording:
                 s->openers.push_back(as_snapshot);
@@ -103,9 +136,13 @@ void session_table::perform(session_ptr const& s, machine::get_bearer const&) {
     }));
 }
 
+void session_table::perform(session_ptr const& s, machine::note const&) {
+    core_.ports.journal.write(
+        records::task_opening{s->info.session_id, core_.wall_now(), facts_of(*s)},
+        then<void>(s, [this](session_ptr const& me, result<void> const& done) { feed(me, machine::noted{done}); }));
+}
+
 void session_table::perform(session_ptr const& s, machine::create const&) {
-    auto const journaled = core_.ports.journal.task_opening(s->info.session_id, core_.wall_now());
-    if (journaled.has_error()) return feed(s, machine::not_journaled{journaled.error()});
     call_as<task>(
         core_, s->keeper,
         [this, order = s->order.task](secret_ptr bearer, callback<task> done) {
@@ -118,9 +155,11 @@ void session_table::perform(session_ptr const& s, machine::create const&) {
 void session_table::perform(session_ptr const& s, machine::record const& a) {
     s->info.task_id = a.opened.task_id;
     s->info.expires_at = a.opened.expires_at;
-    auto const journaled = core_.ports.journal.task_opened(s->info.session_id, a.opened);
-    core_.report(journaled, s->info.session_id);
-    feed(s, machine::recorded{journaled});
+    core_.ports.journal.write(records::task_opened{s->info.session_id, a.opened},
+                              then<void>(s, [this](session_ptr const& me, result<void> const& done) {
+                                  core_.report(done, me->info.session_id);
+                                  feed(me, machine::recorded{done});
+                              }));
 }
 
 void session_table::perform(session_ptr const& s, machine::announce const&) {
@@ -132,7 +171,7 @@ void session_table::perform(session_ptr const& s, machine::announce const&) {
     watch_idle(s);
     watch_expiry(s);
     watch_evaluation(s);
-    core_.emit("session.opened", s->info.session_id,
+    core_.emit(s->proxy_secret ? "session.opened" : "session.resumed", s->info.session_id,
                {{"task_id", s->info.task_id}, {"name", s->info.name}, {"automatic", s->info.automatic}});
     for (auto& done : std::exchange(s->openers, {}))
         core_.answer<opened_session>(std::move(done), opened_session{info_of(*s), s->snapshot});
@@ -141,9 +180,8 @@ void session_table::perform(session_ptr const& s, machine::announce const&) {
 void session_table::perform(session_ptr const& s, machine::give_up const& a) {
     s->info.status = session_status::failed;
     auto const& id = s->info.session_id;
-    if (a.entry == machine::journal_entry::forget) core_.report(core_.ports.journal.task_closed(id), id);
-    if (a.entry == machine::journal_entry::keep)
-        core_.emit("task.uncertain", id, {{"reason", "the authorization server did not say whether it made the task"}});
+    if (a.entry == machine::journal_entry::forget) core_.record(id, records::task_closed{id, "never came to be"});
+    if (a.entry == machine::journal_entry::keep) doubtful({id, {}, s->info.opened_at, {}, false, facts_of(*s), {}});
     core_.emit("session.failed", id, {{"error", name_of(a.what.code)}, {"reason", a.what.detail}});
     if (s->order.automatic && a.what.code != errc::shutting_down) {
         automatic_failed_ = a.what;
@@ -169,6 +207,8 @@ void session_table::publish(session_record& s) {
     snapshot->ended = s.ended;
     snapshot->session_id = s.info.session_id;
     snapshot->proxy_secret = s.proxy_secret;
+    snapshot->secret_hash = s.secret_hash;
+    snapshot->hash = core_.options.hash;
     snapshot->automatic = s.order.automatic;
     snapshot->accepting = s.serving();
     snapshot->suspended = s.suspended;

@@ -23,6 +23,7 @@ struct session_record {
     std::shared_ptr<token_keeper> keeper;  // the agent's, or its own where it acts for a user
     bearer last_bearer;                    // what was published last
     secret_ptr proxy_secret;
+    std::string secret_hash;  // in the journal; of an earlier life's secret where there is no other
     std::shared_ptr<std::atomic<bool>> ended = std::make_shared<std::atomic<bool>>(false);
     snapshot_ptr snapshot;  // null until it was open
     std::string closed_because;
@@ -32,6 +33,7 @@ struct session_record {
     milliseconds idle_timeout{0};
     std::vector<callback<opened_session>> openers;
     std::vector<callback<session_info>> closers;
+    bool in_flight = false;    // workers still serve requests of it
     unsigned completions = 0;  // attempts
     timer retry;               // of the completion
     timer idle;
@@ -49,10 +51,14 @@ class session_table {
     // The task manager's other parts: ends what a closing session still waits for; is it waited for by anybody?
     std::function<void(session_record const&)> end_requests = [](session_record const&) {};
     std::function<std::size_t(std::string const&)> pending_requests = [](std::string const&) { return std::size_t{0}; };
+    // The AS may have made this task, and did not say so.
+    std::function<void(open_task)> doubtful = [](open_task const&) {};
     std::shared_ptr<token_keeper> agent;
 
     void open(session_order order, callback<opened_session> done);
     void ensure_automatic(callback<snapshot_ptr> done);
+    // As it was when an earlier life of the process ended. Its bearer follows.
+    void resume(open_task const& t);
     void close(std::string const& session_id, callback<session_info> done);
     void close_all(std::function<void()> done);
     // The AS says that the task is not active any more, or even suspended: nothing of the session is served from now
@@ -84,6 +90,7 @@ class session_table {
     // One small function an action.
     void perform(session_ptr const& s, machine::nothing const& a);
     void perform(session_ptr const& s, machine::get_bearer const& a);
+    void perform(session_ptr const& s, machine::note const& a);
     void perform(session_ptr const& s, machine::create const& a);
     void perform(session_ptr const& s, machine::record const& a);
     void perform(session_ptr const& s, machine::announce const& a);
@@ -97,6 +104,7 @@ class session_table {
     session_ptr make_record(session_order order);
     void close(session_ptr const& s, std::string why);
     [[nodiscard]] std::vector<session_ptr> children_of(std::string const& session_id) const;
+    void check_drained(session_ptr const& s);
     void gone(session_ptr const& s);  // completed or failed: out of the table, parents and shut-down go on
     void watch_idle(session_ptr const& s);
     void watch_expiry(session_ptr const& s);

@@ -49,13 +49,26 @@ void session_table::perform(session_ptr const& s, machine::wind_down const& a) {
     core_.grants.drop_session(id);
     // Workers first: from this moment no request of the session is served.
     if (s->snapshot) publish(*s);
+    s->in_flight = s->snapshot != nullptr;
     end_requests(*s);
+    core_.record(id, records::session_closing{id, s->closed_because});
     core_.emit("session.closing", id, {{"task_id", s->info.task_id}, {"reason", s->closed_because}});
     if (a.opening)
         for (auto& done : std::exchange(s->openers, {})) core_.answer<opened_session>(std::move(done), *a.opening);
     auto const children = children_of(id);
     for (auto const& child : children) close(child, "its parent session is closing");
-    if (s->machine.current() == machine::state::draining && children_of(id).empty()) feed(s, machine::drained{});
+    if (!s->in_flight) return check_drained(s);
+    core_.ports.snapshots.drain(id, while_alive(core_.alive, [this, weak = std::weak_ptr(s)] {
+                                    auto const alive = weak.lock();
+                                    if (!alive) return;
+                                    alive->in_flight = false;
+                                    check_drained(alive);
+                                }));
+}
+
+void session_table::check_drained(session_ptr const& s) {
+    bool const waits = s->machine.current() == machine::state::draining && !s->in_flight;
+    if (waits && children_of(s->info.session_id).empty()) feed(s, machine::drained{});
 }
 
 void session_table::perform(session_ptr const& s, machine::complete const&) {
@@ -86,7 +99,7 @@ void session_table::perform(session_ptr const& s, machine::finish const&) {
     auto const& id = s->info.session_id;
     s->info.status = session_status::completed;
     s->info.completed_at = core_.wall_now();
-    core_.report(core_.ports.journal.task_closed(id), id);
+    core_.record(id, records::task_closed{id, s->closed_because});
     withdraw(*s);
     // The delegated token was made for this session alone, and completing the task does not end it.
     if (s->keeper != agent && s->last_bearer.token) core_.revoke(s->last_bearer.token, id);
@@ -100,9 +113,7 @@ void session_table::gone(session_ptr const& s) {
     closed_.push_back(info_of(*s));
     if (closed_.size() > most_remembered) closed_.pop_front();
     sessions_.erase(s->info.session_id);
-    if (auto const parent = find(s->order.parent_session_id))
-        if (parent->machine.current() == machine::state::draining && children_of(parent->info.session_id).empty())
-            feed(parent, machine::drained{});
+    if (auto const parent = find(s->order.parent_session_id)) check_drained(parent);
     if (sessions_.empty())
         for (auto& each : std::exchange(when_empty_, {})) core_.answers.post(std::move(each));
 }
@@ -152,6 +163,7 @@ void session_table::bearer_refused(std::string const& session_id, std::uint64_t 
         auto const* g = core_.grants.find(grant_id);
         if (g != nullptr && g->session_id == session_id) {
             core_.grants.drop(grant_id);
+            core_.record(session_id, records::grant_dropped{session_id, grant_id, "the API refused its token"});
             publish(*s);
         }
         return core_.answer<snapshot_ptr>(std::move(done), s->snapshot);

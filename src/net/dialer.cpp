@@ -2,7 +2,6 @@
 
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <cerrno>
 
@@ -12,7 +11,7 @@ namespace {
 
 // 0: established; EINPROGRESS: not yet; else why not.
 int state_of(endpoint& stream) {
-    int const fd = stream.socket().native_handle();
+    int const fd = stream.native_handle();
     int code = 0;
     socklen_t size = sizeof(code);
     if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &code, &size) != 0) return errno;
@@ -97,14 +96,7 @@ result<endpoint_ptr> dialer::begin(boost::asio::ip::address const& to) {
     boost::asio::ip::tcp::endpoint const where(to, port_);
     int const fd = ::socket(where.protocol().family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
     if (fd < 0) return error_of(errno);
-    tcp_socket socket(io_.get_executor());
-    boost::system::error_code ec;
-    socket.assign(where.protocol(), fd, ec);
-    if (ec) {
-        ::close(fd);
-        return error_of(ec.value());
-    }
-    auto stream = std::make_unique<endpoint>(std::move(socket), buffers_);
+    auto stream = std::make_unique<endpoint>(io_, fd, buffers_);
     stream->set_waker(&user_);
     // A signal does not end it: it goes on in the background.
     if (::connect(fd, where.data(), static_cast<socklen_t>(where.size())) != 0 && errno != EINPROGRESS &&

@@ -1,6 +1,8 @@
 #include "jitproxy/net/scheduler.hpp"
 
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 
@@ -10,7 +12,7 @@ struct asio_scheduler::impl {
     explicit impl(boost::asio::io_context& context) : io(context) {}
 
     struct entry {
-        boost::asio::steady_timer timer;
+        std::optional<boost::asio::steady_timer> timer;  // none where there is nothing to wait for
         std::function<void()> callback;
     };
     boost::asio::io_context& io;
@@ -41,11 +43,16 @@ wall_time asio_scheduler::wall_now() const {
 
 scheduler::timer_id asio_scheduler::call_after(milliseconds delay, std::function<void()> callback) {
     auto const id = ++impl_->last;
-    impl::entry fresh{boost::asio::steady_timer{impl_->io, delay}, std::move(callback)};
-    auto& timer = impl_->due.emplace(id, std::move(fresh)).first->second.timer;
-    timer.async_wait([weak = std::weak_ptr{impl_}, id](boost::system::error_code) {
+    auto& timer = impl_->due.emplace(id, impl::entry{{}, std::move(callback)}).first->second.timer;
+    auto fire = [weak = std::weak_ptr{impl_}, id](auto...) {
         if (auto const self = weak.lock()) self->fire(id);
-    });
+    };
+    if (delay <= milliseconds{0}) {
+        boost::asio::post(impl_->io, std::move(fire));
+    } else {
+        timer.emplace(impl_->io, delay);
+        timer->async_wait(std::move(fire));
+    }
     return id;
 }
 

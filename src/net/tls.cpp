@@ -105,7 +105,8 @@ result<ssl_ctx_ptr> make_server_context(X509* certificate, EVP_PKEY* key, X509* 
     SSL_CTX_set_alpn_select_cb(context.get(), choose_http_1_1, nullptr);
     if (SSL_CTX_use_certificate(context.get(), certificate) != 1 || SSL_CTX_use_PrivateKey(context.get(), key) != 1)
         return make_error(errc::internal, "the minted certificate cannot be used");
-    if (issuer != nullptr) SSL_CTX_add1_chain_cert(context.get(), issuer);
+    if (issuer != nullptr && SSL_CTX_add1_chain_cert(context.get(), issuer) != 1)
+        return make_error(errc::internal, "the issuing certificate cannot be used");
     return context;
 }
 

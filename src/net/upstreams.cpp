@@ -144,13 +144,12 @@ task<result<void>> upstreams::start_tls(endpoint& stream, destination const& to,
     co_return result<void>{};
 }
 
-bool upstreams::is_loop(endpoint& stream) const {
-    boost::system::error_code ec;
-    auto const remote = stream.socket().remote_endpoint(ec);
-    if (ec || std::find(own_ports_.begin(), own_ports_.end(), remote.port()) == own_ports_.end()) return false;
+bool upstreams::is_loop(endpoint const& stream) const {
+    auto const remote = stream.remote_address();
+    if (!remote || std::find(own_ports_.begin(), own_ports_.end(), remote->port()) == own_ports_.end()) return false;
     // Whatever name led here: a connection whose two ends are the same machine and whose port is ours.
-    auto const local = stream.socket().local_endpoint(ec);
-    return !ec && (local.address() == remote.address() || remote.address().is_loopback());
+    auto const local = stream.local_address();
+    return local && (local->address() == remote->address() || remote->address().is_loopback());
 }
 
 }  // namespace jitproxy::net

@@ -54,7 +54,7 @@ net::task<client_connection::after> client_connection::handle_request() {
     if (auto const left = http::max_forwards(head_); left && *left == 0) co_return co_await answer_as_last();
     auto planned = plan(*target, std::move(session_id));
     if (!planned) co_return co_await reject(planned.error());
-    client_side const side{worker_, waker_, limit_, stream_, cut_};
+    client_side const side{worker_, waker_, limit_, stream_, cut_, served_};
     exchange_driver driver(side, std::move(*planned));
     bool const keep = co_await driver.run();
     co_return (keep && keep_alive_ && !worker_.draining) ? after::next_request : after::close;
@@ -139,9 +139,7 @@ result<exchange_request> client_connection::plan(http::request_target const& tar
     planned.to.origin = http::origin_of(planned.to.scheme, planned.to.authority);
     planned.host = http::format_authority(planned.to.authority, planned.to.scheme);
     planned.path = target.form == http::target_form::asterisk ? std::string("*") : std::string(target.path);
-    auto const* connection = head_.find(http::field_id::connection);
-    planned.upgrade = head_.find(http::field_id::upgrade) != nullptr && connection != nullptr &&
-                      http::list_contains(connection->value, "upgrade") && head_.version == http::version::http_1_1;
+    planned.upgrade = http::wants_upgrade(head_);
     return planned;
 }
 
@@ -156,6 +154,14 @@ net::task<client_connection::after> client_connection::handle_connect(http::requ
     if (route->kind == policy::route_kind::protected_api)
         co_return co_await intercept(target.authority, std::move(*identity));
 
+    served_ = *identity;
+    auto const then = co_await tunnel(std::move(target));
+    served_ = {};
+    worker_.check_unused();
+    co_return then;
+}
+
+net::task<client_connection::after> client_connection::tunnel(http::request_target target) {
     net::destination to;
     to.authority = target.authority;
     to.scheme = http::scheme::https;
@@ -167,7 +173,7 @@ net::task<client_connection::after> client_connection::handle_connect(http::requ
     if (!told) co_return after::close;
     worker::tally::add(worker_.counts.tunnels);
     std::string().swap(head_bytes_);
-    client_side const side{worker_, waker_, limit_, stream_, cut_};
+    client_side const side{worker_, waker_, limit_, stream_, cut_, served_};
     co_await run_tunnel(side, **upstream);
     co_return after::close;
 }

@@ -1,5 +1,9 @@
 #include "jitproxy/proxy/server.hpp"
 
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -31,7 +35,24 @@ result<worker::acceptor> open_listener(boost::asio::io_context& io, tcp::endpoin
     if (!ec && where.protocol() == tcp::v6()) socket.set_option(boost::asio::ip::v6_only(true), ec);
     if (!ec) socket.bind(where, ec);
     if (!ec) socket.listen(boost::asio::socket_base::max_listen_connections, ec);
+    if (!ec) socket.native_non_blocking(true, ec);
     if (ec) return cannot_listen(where, ec);
+    return result<worker::acceptor>(std::move(socket));
+}
+
+// A descriptor of its own of a socket that listens already.
+result<worker::acceptor> share_listener(boost::asio::io_context& io, int listening, tcp::endpoint& where) {
+    worker::acceptor socket(io.get_executor());
+    auto size = static_cast<socklen_t>(where.capacity());
+    boost::system::error_code ec;
+    int const own = ::fcntl(listening, F_DUPFD_CLOEXEC, 0);
+    if (own < 0 || ::getsockname(own, where.data(), &size) != 0) ec.assign(errno, boost::system::system_category());
+    if (!ec) {
+        where.resize(size);
+        socket.assign(where.protocol(), own, ec);
+    }
+    if (!ec) socket.native_non_blocking(true, ec);
+    if (ec) return make_error(errc::configuration, "a socket that was passed cannot be used: " + ec.message());
     return result<worker::acceptor>(std::move(socket));
 }
 
@@ -67,6 +88,19 @@ struct server::impl {
         auto tls = net::upstream_tls::create(rules->apis());
         if (!tls) return tls.error();
         route = {std::move(rules), std::move(*tls), std::make_shared<leaf_contexts>(std::move(authority))};
+        return {};
+    }
+
+    // Workers share its queue: who comes first accepts.
+    result<void> listen_with(int passed) {
+        tcp::endpoint where;
+        for (auto& w : workers) {
+            auto socket = share_listener(w->io, passed, where);
+            if (!socket) return socket.error();
+            w->listen(std::move(*socket));
+        }
+        ::close(passed);
+        listeners.push_back(where);
         return {};
     }
 
@@ -110,8 +144,11 @@ void server::attach(jit::task_manager& manager) {
 }
 
 result<void> server::start() {
-    for (auto const& where : impl_->options.listen)
-        if (auto listening = impl_->listen_on(where); !listening) return listening;
+    for (int const passed : impl_->options.passed)
+        if (auto listening = impl_->listen_with(passed); !listening) return listening;
+    if (impl_->options.passed.empty())
+        for (auto const& where : impl_->options.listen)
+            if (auto listening = impl_->listen_on(where); !listening) return listening;
     std::vector<std::uint16_t> ports;
     for (auto const& l : impl_->listeners) ports.push_back(l.port());
     for (auto& w : impl_->workers) {
@@ -129,6 +166,15 @@ result<void> server::replace_rules(policy::rules_ptr rules, std::shared_ptr<ca::
     if (auto made = impl_->make_route(std::move(rules), std::move(authority)); !made) return made;
     impl_->everywhere([route = impl_->route](worker& w) { w.set_routing(route); });
     return {};
+}
+
+void server::when_alive(std::function<void()> done) {
+    auto const left = std::make_shared<std::size_t>(impl_->workers.size());
+    impl_->everywhere([left, done = std::move(done), &control = impl_->control](worker&) {
+        boost::asio::post(control, [left, done] {
+            if (--*left == 0) done();
+        });
+    });
 }
 
 void server::stop_accepting() {
@@ -177,6 +223,33 @@ proxy::counters server::counters() const {
 
 void server::publish(jit::snapshot_ptr session) {
     impl_->everywhere([s = std::move(session)](worker& w) { w.sessions.publish(s); });
+}
+
+void server::drain(std::string const& session_id, std::function<void()> done) {
+    struct draining {
+        explicit draining(boost::asio::io_context& io) : patience(io) {}
+        std::size_t busy_workers = 0;
+        std::function<void()> done;
+        boost::asio::steady_timer patience;
+    };
+    auto const state = std::make_shared<draining>(impl_->control);
+    state->busy_workers = impl_->workers.size();
+    state->done = std::move(done);
+    impl_->everywhere([session_id, state, &control = impl_->control](worker& w) {
+        w.when_unused(session_id, [state, &control] {
+            boost::asio::post(control, [state] {
+                if (--state->busy_workers != 0) return;
+                state->patience.cancel();
+                std::exchange(state->done, nullptr)();
+            });
+        });
+    });
+    state->patience.expires_after(impl_->options.timeouts.drain);
+    state->patience.async_wait([self = impl_, session_id, state](boost::system::error_code ec) {
+        if (ec || state->busy_workers == 0) return;
+        log::warning("requests of a closing session are cut: [timeouts] drain is over", {{"session", session_id}});
+        self->everywhere([session_id](worker& w) { w.cut_session(session_id); });
+    });
 }
 
 void server::withdraw(std::string const& session_id) {

@@ -38,8 +38,7 @@ result<std::string> session_table::authenticate(http::request_head const& head, 
         return std::string();
     }
     auto const session = find(credentials->user);
-    bool const known =
-        session && session->proxy_secret && constant_time_equal(session->proxy_secret->reveal(), credentials->password);
+    bool const known = session && session->has_secret(credentials->password);
     // Whoever has its secret is told that it is suspended; another session would not help.
     if (known && !session->suspended.empty()) return session->refusal();
     if (!known || !session->accepts())

@@ -1,5 +1,11 @@
 #include "jitproxy/proxy/worker.hpp"
 
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+
 #include "jitproxy/base/log.hpp"
 #include "jitproxy/http/forward.hpp"
 #include "jitproxy/proxy/client_connection.hpp"
@@ -9,6 +15,7 @@ namespace jitproxy::proxy {
 namespace {
 
 constexpr std::size_t scratch_size = 256 * 1024;
+constexpr unsigned most_accepted_at_once = 32;
 constexpr std::size_t most_refused = 64;  // connections over the limit, told so at the same time
 
 net::upstream_options upstream_options_of(server_options const& o) {
@@ -29,6 +36,7 @@ worker::worker(server_options const& o, std::string pseudonym, control_link& lin
       ticker_(io.get_executor()) {}
 
 worker::~worker() {
+    endings_.clear();
     connections_.clear();
 }
 
@@ -43,25 +51,40 @@ void worker::listen(acceptor socket) {
 }
 
 void worker::accept_on(std::size_t index) {
-    acceptors_[index].async_accept([this, index](boost::system::error_code ec, net::tcp_socket socket) {
-        if (ec == boost::asio::error::operation_aborted || index >= acceptors_.size() || !acceptors_[index].is_open())
-            return;
-        if (ec) {  // EMFILE and the like: go on at the next tick rather than spin
-            log::warning("accept failed", {{"reason", ec.message()}});
-            accept_again_.push_back(index);
-            return;
-        }
-        take(std::move(socket));
-        accept_on(index);
+    acceptors_[index].async_wait(acceptor::wait_read, [this, index](boost::system::error_code ec) {
+        if (ec || index >= acceptors_.size() || !acceptors_[index].is_open()) return;
+        if (accept_some(acceptors_[index])) return accept_on(index);
+        accept_again_.push_back(index);  // at the next tick rather than spin
     });
 }
 
-void worker::take(net::tcp_socket socket) {
+// False: accept(2) fails, and will do so for a while.
+bool worker::accept_some(acceptor& from) {
+    for (unsigned i = 0; i != most_accepted_at_once && from.is_open(); ++i) {
+        int const socket = ::accept4(from.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (socket >= 0) {
+            take(socket);
+            continue;
+        }
+        if (errno == EAGAIN || errno == EWOULDBLOCK) return true;
+        bool const out_of_something = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
+        if (!out_of_something) continue;  // what is wrong with this one is told here (accept(2), "Error handling")
+        log::warning("accept failed", {{"reason", std::generic_category().message(errno)}});
+        return false;
+    }
+    return true;
+}
+
+void worker::take(int socket) {
     tally::add(counts.connections);
     auto place = admission.enter();
     // One that is over the limit is told so, unless there are many of them: then it is closed without a word.
-    if (!place && ++refused_ > most_refused) return void(--refused_);
-    auto connection = std::make_unique<client_connection>(*this, std::move(socket), std::move(place));
+    if (!place && ++refused_ > most_refused) {
+        --refused_;
+        ::close(socket);
+        return;
+    }
+    auto connection = std::make_unique<client_connection>(*this, socket, std::move(place));
     auto* raw = connection.get();
     connections_.emplace(raw, std::move(connection));
     counts.open.store(connections_.size(), std::memory_order_relaxed);
@@ -88,6 +111,28 @@ void worker::cut() {
     for (auto const& [raw, owner] : connections_) all.push_back(raw);
     for (auto* c : all) c->cut();
     check_empty();
+}
+
+void worker::cut_session(std::string_view session_id) {
+    std::vector<client_connection*> all;
+    for (auto const& [raw, owner] : connections_)
+        if (raw->serves(session_id)) all.push_back(raw);
+    for (auto* c : all) c->cut();
+}
+
+void worker::when_unused(std::string session_id, std::function<void()> callback) {
+    endings_.push_back({std::move(session_id), std::move(callback)});
+    check_unused();
+}
+
+void worker::check_unused() {
+    if (endings_.empty()) return;
+    std::erase_if(endings_, [this](ending_session& e) {
+        for (auto const& [raw, owner] : connections_)
+            if (raw->serves(e.id)) return false;
+        e.unused();
+        return true;
+    });
 }
 
 void worker::when_empty(std::function<void()> callback) {

@@ -3,12 +3,12 @@
 #pragma once
 #include <filesystem>
 
-#include "jitproxy/jit/ports.hpp"
+#include "jitproxy/store/journal.hpp"
 
 namespace jitproxy::app {
 
 // Below `runs` each directory is the state of one run. Those whose owner is gone are emptied into `into` and removed.
 // Returns how many tasks were taken over. What cannot be read is left for next time, with a line in the log.
-std::size_t adopt_orphans(std::filesystem::path const& runs, jit::journal& into);
+std::size_t adopt_orphans(std::filesystem::path const& runs, store::sqlite_journal& into);
 
 }  // namespace jitproxy::app

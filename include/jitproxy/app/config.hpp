@@ -63,6 +63,7 @@ struct config {
         milliseconds idle_timeout = std::chrono::minutes{15};
         milliseconds evaluate_every{0};
         bool revoke_tokens = true;
+        std::string on_restart = "close";
     } session;
     struct {
         milliseconds hold = std::chrono::minutes{5};
@@ -85,6 +86,7 @@ struct config {
         milliseconds continue_wait = std::chrono::seconds{1};
         milliseconds tunnel_idle = std::chrono::minutes{10};
         milliseconds pool_idle = std::chrono::minutes{1};
+        milliseconds linger = seconds{2};
         milliseconds drain = seconds{10};
     } timeouts;
     struct {

@@ -24,6 +24,7 @@ class permission_request {
   public:
     enum class state : std::uint8_t {
         idle,            // nothing was asked for yet
+        recording,       // the journal writes that it is about to be asked for
         asking,          // POST /jit/request is on its way
         ask_later,       // the AS asked us to slow down; it is asked again
         look_later,      // no clear answer to the asking: a pause, then a look at what is pending
@@ -38,9 +39,12 @@ class permission_request {
     };
 
     // ---- events
-    struct start {};       // somebody needs it (also: again, in `approved` and `in_doubt`)
-    struct not_recorded {  // the journal could not be written: the AS must not be told
-        error what;
+    struct start {};  // somebody needs it (also: again, in `approved` and `in_doubt`)
+    struct resumed {  // asked for in an earlier life of the process, and not decided then
+        request_state known;
+    };
+    struct recorded {  // with an error: the AS must not be told
+        result<void> outcome;
     };
     struct asked {
         result<request_state> answer;
@@ -61,13 +65,14 @@ class permission_request {
     struct close {              // the session is closing
         std::string suspended;  // why, where the AS has suspended it
     };
-    using event = std::variant<start, not_recorded, asked, looked, polled, learned, exchanged, timer_fired, close>;
+    using event = std::variant<start, resumed, recorded, asked, looked, polled, learned, exchanged, timer_fired, close>;
 
     // ---- actions
     struct nothing {};
-    struct ask {};   // journal first, then POST /jit/request
-    struct look {};  // GET /jit/pending
-    struct poll {    // ask for the status; give up at the timer
+    struct record {};  // into the journal: it is about to be asked for
+    struct ask {};     // POST /jit/request
+    struct look {};    // GET /jit/pending
+    struct poll {      // ask for the status; give up at the timer
         milliseconds deadline;
     };
     struct exchange {};
@@ -84,7 +89,7 @@ class permission_request {
     struct broken {  // an event that this state does not expect; nothing has changed
         std::string what;
     };
-    using action = std::variant<nothing, ask, look, poll, exchange, pause, fail_for_now, settle, broken>;
+    using action = std::variant<nothing, record, ask, look, poll, exchange, pause, fail_for_now, settle, broken>;
 
     explicit permission_request(permission_timing timing)
         : timing_(timing), poll_pauses_(timing.poll_first, timing.poll_longest, 150) {}
@@ -102,7 +107,8 @@ class permission_request {
 
   private:
     action on(start const& e, wall_time now);
-    action on(not_recorded const& e, wall_time now);
+    action on(resumed const& e, wall_time now);
+    action on(recorded const& e, wall_time now);
     action on(asked const& e, wall_time now);
     action on(looked const& e, wall_time now);
     action on(polled const& e, wall_time now);
@@ -118,6 +124,7 @@ class permission_request {
     action ask_again();
     action doubt(error const& what, wall_time now);
     action doubtful(wall_time now);
+    action doubted(wall_time now);
     action end(permission_status status, std::string reason);
     action end(error const& what);
     action illegal(char const* what) const;

@@ -11,11 +11,9 @@
 #include "jitproxy/base/error.hpp"
 #include "jitproxy/base/json.hpp"
 #include "jitproxy/base/secret.hpp"
+#include "jitproxy/jit/journal.hpp"
 
 namespace jitproxy::jit {
-
-template <class T>
-using callback = std::function<void(result<T>)>;
 
 struct access_token {
     secret_ptr value;
@@ -28,11 +26,6 @@ struct task_order {  // POST /jit/task; empty members are not sent
     std::string parent_task_id;
     std::string on_behalf_of;
 };
-struct task {
-    std::string task_id;
-    std::optional<wall_time> expires_at;
-};
-
 enum class request_status : std::uint8_t {
     pending,   // waits for a human
     approved,  // can be exchanged for a token
@@ -95,29 +88,6 @@ class authorization_server {
                          callback<request_state> done) = 0;
     virtual void deny(secret_ptr user_bearer, std::string request_id, std::string reason,
                       callback<request_state> done) = 0;
-};
-
-// What is open at the AS, durable before the AS is told. Never holds a token. A call that returns an error means: do
-// not go on.
-struct open_task {
-    std::string session_id;
-    std::string task_id;  // empty: its creation was asked for and never answered
-    wall_time opened_at;
-    std::optional<wall_time> expires_at;
-};
-class journal {
-  public:
-    virtual ~journal() = default;
-    [[nodiscard]] virtual result<void> task_opening(std::string const& session_id, wall_time now) = 0;
-    [[nodiscard]] virtual result<void> task_opened(std::string const& session_id, task const& t) = 0;
-    [[nodiscard]] virtual result<void> task_closed(
-        std::string const& session_id) = 0;  // confirmed by the AS, or never came to be
-    [[nodiscard]] virtual result<void> permission_asking(std::string const& session_id, std::string const& need,
-                                                         wall_time now) = 0;
-    [[nodiscard]] virtual result<void> permission_settled(std::string const& session_id, std::string const& need,
-                                                          std::string const& request_id, std::string const& outcome,
-                                                          wall_time now) = 0;
-    [[nodiscard]] virtual result<std::vector<open_task>> left_open() const = 0;
 };
 
 // What happened, for the control API's event stream, the log and metrics. Never a token.

@@ -16,10 +16,11 @@ class session_machine {
     enum class state : std::uint8_t {
         idle,         // nothing has happened
         authorizing,  // waits for the bearer that the task is created with
-        creating,     // journaled; POST /jit/task is on its way
+        noting,       // the journal writes that a task is about to be made
+        creating,     // POST /jit/task is on its way
         recording,    // the task exists; its id goes into the journal
         open,         // requests are served
-        draining,     // closed for requests; its children are closed first
+        draining,     // closed for requests; those in flight end, and its children are closed first
         completing,   // POST …/complete is on its way
         retrying,     // not confirmed yet; a pause before it is tried again
         completed,    // the AS has confirmed
@@ -28,11 +29,12 @@ class session_machine {
 
     // ---- events
     struct start {};
+    struct resume_open {};  // it was open in an earlier life of the process, and its task lives
     struct authorized {
         result<void> outcome;
     };
-    struct not_journaled {  // in `creating`: the AS was not told
-        error what;
+    struct noted {
+        result<void> outcome;
     };
     struct created {
         result<task> answer;
@@ -41,19 +43,20 @@ class session_machine {
         result<void> outcome;
     };
     struct close {};    // somebody, the idle timer or the AS (a dead task) wants it closed
-    struct drained {};  // no child is left
+    struct drained {};  // no child and no request is left
     struct completion_answered {
         result<completion> answer;
     };
     struct timer_fired {};
-    using event = std::variant<start, authorized, not_journaled, created, recorded, close, drained, completion_answered,
-                               timer_fired>;
+    using event = std::variant<start, resume_open, authorized, noted, created, recorded, close, drained,
+                               completion_answered, timer_fired>;
 
     // ---- actions
     struct nothing {};
     struct get_bearer {};
-    struct create {};  // journal first, then the AS
-    struct record {
+    struct note {};    // into the journal: a task is about to be made
+    struct create {};  // at the AS
+    struct record {    // into the journal
         task opened;
     };
     struct announce {};  // open: publish, tell who opened it
@@ -77,16 +80,17 @@ class session_machine {
     struct broken {    // an event that this state does not expect; nothing has changed
         std::string what;
     };
-    using action = std::variant<nothing, get_bearer, create, record, announce, give_up, wind_down, complete, pause,
-                                finish, broken>;
+    using action = std::variant<nothing, get_bearer, note, create, record, announce, give_up, wind_down, complete,
+                                pause, finish, broken>;
 
     [[nodiscard]] action resume(event const& e);
     [[nodiscard]] state current() const noexcept { return state_; }
 
   private:
     action on(start const& e);
+    action on(resume_open const& e);
     action on(authorized const& e);
-    action on(not_journaled const& e);
+    action on(noted const& e);
     action on(created const& e);
     action on(recorded const& e);
     action on(close const& e);

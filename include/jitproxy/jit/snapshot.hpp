@@ -3,6 +3,7 @@
 #pragma once
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -10,6 +11,7 @@
 
 #include "jitproxy/base/clock.hpp"
 #include "jitproxy/base/error.hpp"
+#include "jitproxy/base/keyed_hash.hpp"
 #include "jitproxy/base/secret.hpp"
 
 namespace jitproxy::jit {
@@ -27,10 +29,12 @@ struct string_hash {  // heterogeneous lookup
 
 struct session_snapshot {
     std::string session_id;
-    secret_ptr proxy_secret;  // password of the proxy credentials; empty for the automatic session
-    bool automatic = false;   // the one for clients without credentials
-    bool accepting = true;    // false in what is published when closing begins
-    std::string suspended;    // why, where the AS has suspended the task
+    secret_ptr proxy_secret;                 // password of the proxy credentials; empty for the automatic session
+    std::string secret_hash;                 // in its place, where an earlier life of the process made the session
+    std::shared_ptr<keyed_hash const> hash;  // that it is recognised by; may be null
+    bool automatic = false;                  // the one for clients without credentials
+    bool accepting = true;                   // false in what is published when closing begins
+    std::string suspended;                   // why, where the AS has suspended the task
     // Shared by every copy and set when closing begins: seen at once, also by a worker with an older copy. May be null.
     std::shared_ptr<std::atomic<bool> const> ended;
     secret_ptr bearer;                    // the agent's own, or the delegated one
@@ -38,6 +42,8 @@ struct session_snapshot {
     // Grants by resource_key(): "METHOD https://host:port/path?query".
     std::unordered_map<std::string, scoped_bearer, string_hash, std::equal_to<>> grants;
 
+    // Are these its proxy credentials? In constant time.
+    [[nodiscard]] bool has_secret(std::string_view given) const;
     // May a request of this session be served now?
     [[nodiscard]] bool accepts() const noexcept {
         return accepting && (!ended || !ended->load(std::memory_order_acquire));
@@ -55,6 +61,9 @@ class snapshot_sink {
     virtual ~snapshot_sink() = default;
     // New or changed; `accepting` false is sent before anything of the session is torn down.
     virtual void publish(snapshot_ptr session) = 0;
+    // After a snapshot that accepts nothing: what of the session is in flight gets the drain time, and is cut then.
+    // `done` is called once nothing is left, from within this call at the earliest.
+    virtual void drain(std::string const& session_id, std::function<void()> done) = 0;
     virtual void withdraw(std::string const& session_id) = 0;
 };
 

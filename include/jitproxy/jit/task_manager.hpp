@@ -3,6 +3,7 @@
 // jit/permission_request.hpp.
 #pragma once
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -30,6 +31,8 @@ struct task_manager_options {
     // Makes a pause after trouble a bit longer, so that many proxies do not come back at the same moment.
     std::function<milliseconds(milliseconds)> jitter = [](milliseconds pause) { return pause; };
     seconds expiry_margin{15};  // a token is not used when less of its life is left (at most a tenth of its life)
+    bool resume = false;        // at the start: take up sessions opened by hand again, or complete their tasks
+    std::shared_ptr<keyed_hash const> hash;  // that their proxy passwords are recognised by; null: none is
 };
 
 struct session_order {
@@ -78,6 +81,12 @@ struct agent_token_info {
     std::string last_error;
 };
 
+struct recovery_info {                             // what earlier lives left, and what the AS never confirmed
+    std::map<std::string, std::uint64_t> results;  // "completed", "already_complete", "uncertain"
+    std::size_t waiting = 0;                       // tasks to be completed yet
+    std::vector<open_task> uncertain;              // may be open; their ids are not known
+};
+
 struct manager_ports {
     authorization_server& as;
     jit::journal& journal;
@@ -105,7 +114,8 @@ class task_manager {
 
     using ticket = std::uint64_t;
     // Joins the request in flight for the same session, origin and canonical details, or starts it; each member of an
-    // array is asked for, and the outcome is granted when all are. Calls back exactly once unless cancelled.
+    // array is asked for, and the outcome is granted when all are. Calls back exactly once unless cancelled, never from
+    // within this call; `done` must not destroy this object.
     ticket request_permission(permission_need need, std::function<void(permission_outcome)> done);
     // The client is gone: it is not told any more, but the permission request goes on.
     void cancel(ticket t);
@@ -128,6 +138,7 @@ class task_manager {
     [[nodiscard]] std::vector<request_info> requests() const;
     [[nodiscard]] agent_token_info agent_token() const;
     [[nodiscard]] std::size_t live_grants() const;
+    [[nodiscard]] recovery_info recovered() const;
 
   private:
     struct impl;

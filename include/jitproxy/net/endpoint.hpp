@@ -1,26 +1,24 @@
 // One TCP connection, with TLS on it or not, as a pair of non-blocking calls and a pair of waits. The flow above it
-// does not know which of the two it is, nor what waits behind (Asio's reactor).
+// does not know which of the two it is, nor what waits behind (net/readiness).
 #pragma once
 #include <openssl/ssl.h>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/smart_ptr/intrusive_ptr.hpp>
-#include <boost/smart_ptr/intrusive_ref_counter.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "jitproxy/base/error.hpp"
 #include "jitproxy/net/buffer.hpp"
+#include "jitproxy/net/readiness.hpp"
 #include "jitproxy/net/waker.hpp"
 
 namespace jitproxy::net {
-
-using tcp_socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, boost::asio::io_context::executor_type>;
 
 enum class io_status : std::uint8_t {
     ok,       // `bytes` were moved, at least one
@@ -54,14 +52,15 @@ using session_slot_ptr = std::shared_ptr<session_slot>;
 // Used on its worker's thread only.
 class endpoint {
   public:
-    // Takes a connected or connecting socket; makes it non-blocking and TCP_NODELAY.
-    endpoint(tcp_socket socket, buffer_pool& pool);
+    // Owns the TCP socket from now on, connected or about to be, and non-blocking; makes it TCP_NODELAY. Where it
+    // cannot be watched nothing works but close().
+    endpoint(boost::asio::io_context& io, int socket, buffer_pool& pool);
     ~endpoint();
     endpoint(endpoint const&) = delete;
     endpoint& operator=(endpoint const&) = delete;
 
     // Who is woken when a wait is over; nullptr: nobody (while it rests in a pool).
-    void set_waker(waker* target) noexcept { waits_->target = target; }
+    void set_waker(waker* target) noexcept { watch_->target = target; }
 
     [[nodiscard]] io_result try_read(std::span<char> into);
     // Sends the pieces in order as one write; `bytes` counts over all of them.
@@ -71,9 +70,9 @@ class endpoint {
     [[nodiscard]] io_result flush();
     // Arms a wait for what the last blocked call of that kind needs; the waker is called once when it is over.
     void wait_read();
-    void wait_write();
+    void wait_write() { watch_->wait_write(); }
 
-    // Has the peer gone, with nothing left to read? Looks without taking anything.
+    // Has the peer gone? Looks without taking anything: it may have sent something before.
     enum class peer_state : std::uint8_t { quiet, has_data, gone };
     [[nodiscard]] peer_state look();
 
@@ -92,8 +91,11 @@ class endpoint {
     void shutdown_send() noexcept;
     void close() noexcept;
     void reset() noexcept;  // RST: the peer sees a broken connection
-    [[nodiscard]] bool is_open() const noexcept { return socket_.is_open(); }
-    [[nodiscard]] tcp_socket& socket() noexcept { return socket_; }
+    [[nodiscard]] bool is_open() const noexcept { return socket_ >= 0; }
+    [[nodiscard]] int native_handle() const noexcept { return socket_; }
+    // Nothing where the socket is not connected any more.
+    [[nodiscard]] std::optional<boost::asio::ip::tcp::endpoint> local_address() const;
+    [[nodiscard]] std::optional<boost::asio::ip::tcp::endpoint> remote_address() const;
     [[nodiscard]] read_buffer& buffer() noexcept { return buffer_; }
 
     std::uint64_t bytes_in = 0;  // payload
@@ -101,12 +103,7 @@ class endpoint {
     std::uint64_t generation = 0;  // of what its owner made it by
 
   private:
-    struct waits : boost::intrusive_ref_counter<waits, boost::thread_unsafe_counter> {
-        waker* target = nullptr;
-        bool reading = false;  // a wait is armed
-        bool writing = false;
-    };
-    void arm(boost::asio::socket_base::wait_type type);
+    [[nodiscard]] io_result read_plain(std::span<char> into);
     [[nodiscard]] io_result write_plain(std::span<std::string_view const> pieces);
     [[nodiscard]] io_result write_tls(std::span<std::string_view const> pieces);
     [[nodiscard]] io_result read_tls(std::span<char> into);
@@ -115,8 +112,9 @@ class endpoint {
     void send_fin() noexcept;
     [[nodiscard]] result<void> attach_tls(SSL_CTX* context);
 
-    tcp_socket socket_;
-    boost::intrusive_ptr<waits> waits_;
+    readiness& readiness_;
+    int socket_;
+    watch_ptr watch_;
     read_buffer buffer_;
     ssl_ptr ssl_;
     std::string cipher_out_;  // TLS records that the socket did not take yet

@@ -27,7 +27,8 @@ class upstream_tls {
     ssl_ctx_ptr plain_;
 };
 
-// A server context for one certificate and key: TLS 1.2 or newer, ALPN http/1.1, one session ticket. Errors: internal.
+// A server context for one certificate and key: TLS 1.2 or newer, ALPN http/1.1, one session ticket. `issuer` is sent
+// with the certificate; null: nothing is. Errors: internal.
 // The SNI that a client sends is kept on its connection: see sni_of().
 [[nodiscard]] result<ssl_ctx_ptr> make_server_context(X509* certificate, EVP_PKEY* key, X509* issuer);
 // The server name an intercepted client asked for, lower case; empty where it sent none.

@@ -74,7 +74,7 @@ class upstreams {
     [[nodiscard]] task<result<endpoint_ptr>> dial(destination const& to, policy::address_guard const& guard,
                                                   waker& user, deadline& limit);
     [[nodiscard]] task<result<void>> start_tls(endpoint& stream, destination const& to, deadline& limit, waker& user);
-    [[nodiscard]] bool is_loop(endpoint& stream) const;
+    [[nodiscard]] bool is_loop(endpoint const& stream) const;
     [[nodiscard]] session_slot_ptr slot_of(destination const& to);
 
     boost::asio::io_context& io_;

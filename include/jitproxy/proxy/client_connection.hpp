@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "jitproxy/http/framing.hpp"
 #include "jitproxy/http/head.hpp"
@@ -26,13 +27,14 @@ struct client_side {
     net::waker& waker;
     net::deadline& limit;
     net::endpoint& stream;
-    bool const& cut;  // everything is to end at once
+    bool const& cut;           // everything is to end at once
+    std::string_view& served;  // the session of what is under way, for who closes it; empty: none
 };
 
 class client_connection {
   public:
     // Without a place it is answered 503 and closed.
-    client_connection(proxy::worker& w, net::tcp_socket socket, std::optional<admission::place> place);
+    client_connection(proxy::worker& w, int socket, std::optional<admission::place> place);
     ~client_connection();
     client_connection(client_connection const&) = delete;
     client_connection& operator=(client_connection const&) = delete;
@@ -40,6 +42,8 @@ class client_connection {
     void start();
     void wake() { waker_.wake(); }
     void cut();
+    // A request or a tunnel of that session is under way here.
+    [[nodiscard]] bool serves(std::string_view session_id) const noexcept { return served_ == session_id; }
     [[nodiscard]] bool admitted() const noexcept { return place_.has_value(); }
 
   private:
@@ -60,6 +64,7 @@ class client_connection {
     net::task<head_state> read_head();
     net::task<after> handle_request();
     net::task<after> handle_connect(http::request_target target);
+    net::task<after> tunnel(http::request_target target);
     net::task<after> intercept(http::authority authority, std::string session_id);
     net::task<bool> accept_tls(http::authority const& authority, net::ssl_ctx_ptr context);
     net::task<bool> send_all(std::string text);
@@ -84,6 +89,7 @@ class client_connection {
     bool body_pending_ = false;  // the current request's body was not read
     bool keep_alive_ = false;    // the client wants the connection kept
     std::optional<inside_tunnel> inside_;
+    std::string_view served_;  // the session of what is under way; empty: none
     net::task<> root_;
 };
 

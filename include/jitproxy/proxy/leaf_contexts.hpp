@@ -13,8 +13,10 @@ namespace jitproxy::proxy {
 class leaf_contexts {
   public:
     // `authority` may be null: then nothing is intercepted and every request for a context is refused (fail closed).
-    explicit leaf_contexts(std::shared_ptr<ca::authority const> authority) : authority_(std::move(authority)) {}
-    // Any thread. Errors: configuration (no CA), host_denied (outside its name constraints), internal.
+    explicit leaf_contexts(std::shared_ptr<ca::authority const> authority);
+    // Any thread. In the last part of the CA's life the log says so, once a day at most: a daemon that nobody starts
+    // anew would come to its end unseen. After it every request for a context is refused. Errors: configuration (no
+    // CA), host_denied (outside its name constraints), internal.
     [[nodiscard]] result<net::ssl_ctx_ptr> context(std::string const& host, wall_time now);
 
   private:
@@ -25,6 +27,7 @@ class leaf_contexts {
     std::shared_ptr<ca::authority const> authority_;
     std::mutex mutex_;  // taken once an intercepted connection, never on a kept one
     std::unordered_map<std::string, entry> entries_;
+    wall_time warn_after_;  // mutex_
 };
 
 }  // namespace jitproxy::proxy

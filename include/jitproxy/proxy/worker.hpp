@@ -50,6 +50,11 @@ class worker {
     void drain();
     // Everything ends now.
     void cut();
+    // Everything that serves the session ends now.
+    void cut_session(std::string_view session_id);
+    // Called back on this thread once no connection serves a request or a tunnel of the session.
+    void when_unused(std::string session_id, std::function<void()> callback);
+    void check_unused();  // a request or tunnel is over
     // Called back on this thread once no connection is left.
     void when_empty(std::function<void()> callback);
     void run();  // until stopped; the thread's function
@@ -83,7 +88,8 @@ class worker {
 
   private:
     void accept_on(std::size_t index);
-    void take(net::tcp_socket socket);
+    [[nodiscard]] bool accept_some(acceptor& from);
+    void take(int socket);  // connected; owned from now on
     void arm_tick();
     void tick();
     void check_empty();
@@ -99,6 +105,11 @@ class worker {
     std::unordered_map<client_connection*, std::unique_ptr<client_connection>> connections_;
     std::unordered_map<std::string, steady_time> last_use_;
     std::function<void()> on_empty_;
+    struct ending_session {
+        std::string id;
+        std::function<void()> unused;
+    };
+    std::vector<ending_session> endings_;
 };
 
 }  // namespace jitproxy::proxy

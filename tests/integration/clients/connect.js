@@ -3,6 +3,7 @@
 const fs = require('fs');
 const http = require('http');
 const https = require('https');
+const net = require('net');
 const tls = require('tls');
 
 const proxy = new URL(process.env.HTTPS_PROXY);
@@ -24,7 +25,8 @@ const connect = http.request({ host: proxy.hostname, port: proxy.port, method: '
 connect.on('error', fail);
 connect.on('connect', (answer, socket) => {
   if (answer.statusCode !== 200) fail(`CONNECT: ${answer.statusCode}`);
-  const secure = tls.connect({ socket, servername: url.hostname, ALPNProtocols: ['http/1.1'] });
+  const host = url.hostname.replace(/^\[|\]$/g, '');  // an address is no server name (RFC 6066 3)
+  const secure = tls.connect({ socket, host, servername: net.isIP(host) ? '' : host, ALPNProtocols: ['http/1.1'] });
   secure.on('error', fail);
   const request = https.request({
     createConnection: () => secure, host: url.hostname, port: url.port, method, path: url.pathname + url.search,

@@ -10,6 +10,7 @@
 using namespace jitproxy;
 using namespace jitproxy::app;
 namespace fs = std::filesystem;
+namespace records = jit::records;
 
 namespace {
 
@@ -17,8 +18,8 @@ struct scratch : test::directory {
     scratch() { log::configure(log::level::off, log::format::text); }
 };
 
-std::unique_ptr<jit::journal> open(fs::path const& directory) {
-    auto made = store::create_journal(directory);
+std::unique_ptr<store::sqlite_journal> open(fs::path const& directory) {
+    auto made = store::sqlite_journal::open(directory);
     REQUIRE(made.has_value());
     return std::move(*made);
 }
@@ -31,12 +32,12 @@ TEST_CASE("open tasks of runs that ended are taken over, and their directories r
     scratch const dir;
     {
         auto const run = open(dir.path() / "runs/a");
-        REQUIRE(run->task_opening("ses_1", now).has_value());
-        REQUIRE(run->task_opened("ses_1", {"task_1", now + seconds{60}}).has_value());
-        REQUIRE(run->task_opening("ses_2", now).has_value());  // killed before the answer
-        REQUIRE(run->task_opening("ses_3", now).has_value());
-        REQUIRE(run->task_opened("ses_3", {"task_3", std::nullopt}).has_value());
-        REQUIRE(run->task_closed("ses_3").has_value());
+        REQUIRE(run->write(records::task_opening{"ses_1", now}).has_value());
+        REQUIRE(run->write(records::task_opened{"ses_1", {"task_1", now + seconds{60}}}).has_value());
+        REQUIRE(run->write(records::task_opening{"ses_2", now}).has_value());  // killed before the answer
+        REQUIRE(run->write(records::task_opening{"ses_3", now}).has_value());
+        REQUIRE(run->write(records::task_opened{"ses_3", {"task_3", std::nullopt}}).has_value());
+        REQUIRE(run->write(records::task_closed{"ses_3"}).has_value());
     }
     { auto const empty = open(dir.path() / "runs/b"); }
     auto const into = open(dir.path());
@@ -55,7 +56,7 @@ TEST_CASE("open tasks of runs that ended are taken over, and their directories r
 TEST_CASE("a run that lives keeps what is its own") {
     scratch const dir;
     auto const run = open(dir.path() / "runs/a");
-    REQUIRE(run->task_opening("ses_1", now).has_value());
+    REQUIRE(run->write(records::task_opening{"ses_1", now}).has_value());
     auto const into = open(dir.path());
     CHECK(adopt_orphans(dir.path() / "runs", *into) == 0);
     CHECK(run->left_open()->size() == 1);

@@ -56,12 +56,12 @@ TEST_CASE("the bundle holds the system's roots and the local CA, and is replaced
     auto const file = scratch / "bundle.pem";
     spill(file, "old");
     auto const old_umask = ::umask(0077);
-    REQUIRE(ca::write_bundle(file, a.certificate_pem()).has_value());
+    REQUIRE(ca::write_bundle(file, a.root_pem()).has_value());
     ::umask(old_umask);
     CHECK(mode_of(file) == 0644);
     auto const all = certificates_of(slurp(file));
     REQUIRE(all.size() == system_root_count() + 1);
-    CHECK(X509_cmp(all.back().get(), a.certificate()) == 0);
+    CHECK(X509_cmp(all.back().get(), a.root_certificate()) == 0);  // and the issuing certificate is not trusted
     for (auto const& entry : fs::directory_iterator(scratch.path()))
         CHECK(entry.path().filename().string().front() != '.');  // no temporary file is left
 }
@@ -94,10 +94,14 @@ TEST_CASE("the truststore holds certificates only, each marked as trusted for a 
     CHECK(key == nullptr);
     CHECK(own == nullptr);
     CHECK(static_cast<std::size_t>(sk_X509_num(others)) == system_root_count() + 1);
-    bool found = false;
-    for (int i = 0; i < sk_X509_num(others); ++i)
-        found = found || X509_cmp(sk_X509_value(others, i), a.certificate()) == 0;
-    CHECK(found);
+    auto const holds = [&](X509* certificate) {
+        bool found = false;
+        for (int i = 0; i < sk_X509_num(others); ++i)
+            found = found || X509_cmp(sk_X509_value(others, i), certificate) == 0;
+        return found;
+    };
+    CHECK(holds(a.root_certificate()));
+    CHECK_FALSE(holds(a.issuing_certificate()));  // trusted, its name constraints would not count
     sk_X509_pop_free(others, X509_free);
     ERR_clear_error();
 }

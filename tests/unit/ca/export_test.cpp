@@ -32,5 +32,6 @@ TEST_CASE("a CA and a leaf for each permitted host are written for other stacks 
         REQUIRE(pem.has_value());
         spill(fs::path(directory) / ("leaf." + host + ".pem"), *pem);
     }
-    REQUIRE(ca::write_truststore(fs::path(directory) / "trust.p12", *a, "changeit").has_value());
+    REQUIRE(ca::write_bundle(fs::path(directory) / "ca-bundle.pem", a->root_pem()).has_value());
+    REQUIRE(ca::write_truststore(fs::path(directory) / "truststore.p12", *a, "changeit").has_value());
 }

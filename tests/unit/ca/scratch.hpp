@@ -7,6 +7,7 @@
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <vector>
 
 #include "directory.hpp"
 #include "jitproxy/base/log.hpp"
@@ -54,12 +55,19 @@ inline unsigned mode_of(fs::path const& file) {
     return static_cast<unsigned>(fs::status(file).permissions()) & 0777U;
 }
 
-// X509_V_OK, or why OpenSSL would not accept this certificate from a server when only `root` is trusted.
-inline int verify_error(X509* root, X509* certificate, wall_time at) {
+inline bool same_key(X509* a, X509* b) {
+    return EVP_PKEY_eq(X509_get0_pubkey(a), X509_get0_pubkey(b)) == 1;
+}
+
+// X509_V_OK, or why OpenSSL would not accept this certificate from a server that sends the others with it, when only
+// the root is trusted.
+inline int verify_error(X509* root, X509* certificate, std::vector<X509*> const& sent, wall_time at) {
     X509_STORE* store = X509_STORE_new();
     X509_STORE_add_cert(store, root);
+    STACK_OF(X509)* others = sk_X509_new_null();
+    for (auto* const other : sent) sk_X509_push(others, other);
     X509_STORE_CTX* context = X509_STORE_CTX_new();
-    X509_STORE_CTX_init(context, store, certificate, nullptr);
+    X509_STORE_CTX_init(context, store, certificate, others);
     auto* parameters = X509_STORE_CTX_get0_param(context);
     X509_VERIFY_PARAM_set_purpose(parameters, X509_PURPOSE_SSL_SERVER);
     X509_VERIFY_PARAM_set_flags(parameters, X509_V_FLAG_X509_STRICT);
@@ -67,8 +75,14 @@ inline int verify_error(X509* root, X509* certificate, wall_time at) {
     X509_verify_cert(context);
     int const error = X509_STORE_CTX_get_error(context);
     X509_STORE_CTX_free(context);
+    sk_X509_free(others);
     X509_STORE_free(store);
     return error;
+}
+
+// The same with what a server of this CA sends.
+inline int verify_error(authority const& a, X509* certificate, wall_time at) {
+    return verify_error(a.root_certificate(), certificate, {a.issuing_certificate()}, at);
 }
 
 // 2026-03-01T12:00:00Z

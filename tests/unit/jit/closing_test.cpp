@@ -24,7 +24,7 @@ TEST_CASE("closing: workers first, then the AS, then the journal") {
     CHECK_FALSE(closed->any());
     w.as.complete.release(completion::completed);
     CHECK(w.log == trace{"publish closed grants=0 agent-1", "as complete agent-1 task-1", "as revoke scoped-A",
-                         "journal closed", "withdraw"});
+                         "withdraw", "journal closed"});
     for (auto const& c : {closed, second}) {
         REQUIRE(c->one().has_value());
         CHECK(c->one()->status == session_status::completed);
@@ -291,6 +291,7 @@ TEST_CASE("closing ends those who wait for permission, and drops what arrives la
         auto const id = w.open();
         w.as.ask.holds();
         auto const outcome = w.ask(id);
+        w.clock.settle();
         w.as.complete.answers(completion::completed);
         (void)w.close(id);
         w.clock.settle();
@@ -360,4 +361,24 @@ TEST_CASE("a task that died at the AS takes its session with it") {
         CHECK(w.manager->session(id)->status == session_status::completed);
         CHECK(w.journal.open.empty());
     }
+}
+
+TEST_CASE("closing waits for requests in flight, and for its children's") {
+    world w;
+    auto const parent = w.open();
+    session_order order;
+    order.parent_session_id = parent;
+    auto const child = w.open("task-2", order);
+    w.as.complete.answers(completion::completed);
+    w.as.complete.answers(completion::completed);
+    w.snapshots.busy = true;
+    auto const closed = w.close(parent);
+    w.clock.settle();
+    CHECK(w.as.complete.calls() == 0);
+    CHECK(w.manager->session(parent)->status == session_status::closing);
+    CHECK(w.manager->session(child)->status == session_status::closing);
+    w.snapshots.release();
+    w.clock.settle();
+    CHECK(w.as.complete.calls() == 2);
+    CHECK(closed->one().value().status == session_status::completed);
 }

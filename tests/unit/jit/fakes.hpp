@@ -215,36 +215,83 @@ class fake_as final : public authorization_server {
     trace& trace_;
 };
 
+// Writes what it is given in order, and answers then: when the clock is settled, or when told.
 class fake_journal final : public journal {
   public:
-    explicit fake_journal(trace& t) : trace_(t) {}
-    std::set<std::string> failing;                   // names of calls that fail from now on
+    fake_journal(manual_clock& clock, trace& t) : clock_(clock), trace_(t) {}
+    std::set<std::string> failing;                   // names of records that fail from now on
+    bool holds = false;                              // waits for write_one()
     std::vector<open_task> left;                     // of an earlier life
     std::map<std::string, std::string> open;         // session → task id
     std::map<std::string, std::string> permissions;  // need → outcome, "" while it is open
+    std::map<std::string, session_facts> about;      // by session
+    std::map<std::string, std::string> reasons;      // session → why it closes
+    std::map<std::string, open_permission> pending;  // by need
+    std::vector<records::permission_settled> settled;
+    std::vector<std::string> dropped;
 
-    result<void> task_opening(std::string const& session, wall_time) override {
-        return note("opening", [&] { open[session] = ""; });
-    }
-    result<void> task_opened(std::string const& session, task const& t) override {
-        return note("opened " + t.task_id, [&] { open[session] = t.task_id; });
-    }
-    result<void> task_closed(std::string const& session) override {
-        return note("closed", [&] { open.erase(session); });
-    }
-    result<void> permission_asking(std::string const&, std::string const& need, wall_time) override {
-        return note("asking " + need, [&] { permissions[need] = ""; });
-    }
-    result<void> permission_settled(std::string const&, std::string const& need, std::string const& request_id,
-                                    std::string const& outcome, wall_time) override {
-        return note("settled " + request_id + " " + outcome, [&] { permissions[need] = outcome; });
+    void write(journal_record what, callback<void> done) override {
+        queue_.emplace_back(std::move(what), std::move(done));
+        if (!holds) clock_.call_after(milliseconds(0), [this] { write_one(); });
     }
     result<std::vector<open_task>> left_open() const override {
         if (failing.count("left_open") != 0) return make_error(errc::storage, "disk full");
         return left;
     }
+    [[nodiscard]] std::size_t queued() const { return queue_.size(); }
+    void write_one() {
+        if (queue_.empty()) return;
+        auto const next = std::move(queue_.front());
+        queue_.pop_front();
+        next.second(std::visit([this](auto const& r) { return put(r); }, next.first));
+    }
+    void write_all() {  // and what that leads to
+        while (!queue_.empty()) {
+            write_one();
+            clock_.settle();
+        }
+    }
 
   private:
+    result<void> put(records::task_opening const& r) {
+        return note("opening", [&] {
+            open[r.session_id] = "";
+            about[r.session_id] = r.about;
+        });
+    }
+    result<void> put(records::task_opened const& r) {
+        return note("opened " + r.opened.task_id, [&] { open[r.session_id] = r.opened.task_id; });
+    }
+    result<void> put(records::session_closing const& r) {
+        reasons[r.session_id] = r.reason;
+        return {};
+    }
+    result<void> put(records::session_resumed const&) {
+        return note("resumed", [] {});
+    }
+    result<void> put(records::task_closed const& r) {
+        return note("closed", [&] {
+            open.erase(r.session_id);
+            reasons[r.session_id] = r.reason;
+        });
+    }
+    result<void> put(records::permission_pending const& r) {
+        pending[r.what.need] = r.what;
+        return {};
+    }
+    result<void> put(records::grant_dropped const& r) {
+        dropped.push_back(r.grant_id + ": " + r.reason);
+        return {};
+    }
+    result<void> put(records::permission_asking const& r) {
+        return note("asking " + r.need, [&] { permissions[r.need] = ""; });
+    }
+    result<void> put(records::permission_settled const& r) {
+        return note("settled " + r.request_id + " " + r.outcome, [&] {
+            permissions[r.need] = r.outcome;
+            settled.push_back(r);
+        });
+    }
     template <class Change>
     result<void> note(std::string const& what, Change change) {
         if (failing.count(what.substr(0, what.find(' '))) != 0) return make_error(errc::storage, "disk full");
@@ -252,7 +299,9 @@ class fake_journal final : public journal {
         change();
         return {};
     }
+    manual_clock& clock_;
     trace& trace_;
+    std::deque<std::pair<journal_record, callback<void>>> queue_;
 };
 
 class fake_snapshots final : public snapshot_sink {
@@ -266,6 +315,15 @@ class fake_snapshots final : public snapshot_sink {
         latest[s->session_id] = s;
         all.push_back(std::move(s));
     }
+    bool busy = false;  // requests are in flight until release()
+    void drain(std::string const&, std::function<void()> done) override {
+        if (!busy) return done();
+        waiting_.push_back(std::move(done));
+    }
+    void release() {
+        busy = false;
+        for (auto const& done : std::exchange(waiting_, {})) done();
+    }
     void withdraw(std::string const& session) override {
         trace_.push_back("withdraw");
         latest.erase(session);
@@ -273,6 +331,7 @@ class fake_snapshots final : public snapshot_sink {
 
   private:
     trace& trace_;
+    std::vector<std::function<void()>> waiting_;
 };
 
 class fake_events final : public event_sink {
@@ -327,7 +386,7 @@ struct world {
     manual_clock clock;
     trace log;
     fake_as as{clock, log};
-    fake_journal journal{log};
+    fake_journal journal{clock, log};
     fake_snapshots snapshots{log};
     fake_events events;
     std::unique_ptr<task_manager> manager;

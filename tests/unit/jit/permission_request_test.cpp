@@ -55,6 +55,7 @@ access_token token() {
 
 struct tell {
     std::string operator()(pr::nothing const&) const { return "nothing"; }
+    std::string operator()(pr::record const&) const { return "record"; }
     std::string operator()(pr::ask const&) const { return "ask"; }
     std::string operator()(pr::look const&) const { return "look"; }
     std::string operator()(pr::poll const& a) const { return "poll " + std::to_string(a.deadline.count()); }
@@ -80,8 +81,9 @@ struct step {
     std::string action;
     st after;
 };
-void play(std::string const& name, std::vector<step> const& steps) {
+void play(std::string const& name, std::vector<step> const& steps) {  // from when somebody needs it
     pr machine{{}};
+    CHECK(text_of(machine.resume(pr::start{}, at(0))) == "record");
     int number = 0;
     for (auto const& s : steps) {
         INFO(name << ", step " << ++number);
@@ -89,8 +91,11 @@ void play(std::string const& name, std::vector<step> const& steps) {
         CHECK(machine.current() == s.after);
     }
 }
+pr::event recorded() {
+    return pr::recorded{result<void>{}};
+}
 step start() {
-    return {0, pr::start{}, "ask", st::asking};
+    return {0, recorded(), "ask", st::asking};
 }
 
 }  // namespace
@@ -205,7 +210,7 @@ TEST_CASE("permission request: nobody decides") {
 }
 
 TEST_CASE("permission request: trouble when asking") {
-    play("journal", {start(), {0, pr::not_recorded{trouble(errc::storage)}, "error: storage", st::settled}});
+    play("journal", {{0, pr::recorded{trouble(errc::storage)}, "error: storage", st::settled}});
     play("down",
          {start(), {0, pr::asked{trouble(errc::as_unreachable)}, "error: as_unreachable after 5", st::settled}});
     play("rejected", {start(), {0, pr::asked{trouble(errc::as_rejected)}, "error: as_rejected", st::settled}});
@@ -360,6 +365,7 @@ TEST_CASE("permission request: trouble when exchanging") {
 TEST_CASE("permission request: what the AS said is kept, and what it left out is not lost") {
     pr machine{{}};
     (void)machine.resume(pr::start{}, at(0));
+    (void)machine.resume(recorded(), at(0));
     auto first = pending(100);
     first.risk_level = "high";
     first.status_url = "/s";
@@ -402,19 +408,20 @@ TEST_CASE("permission request: every event in every state") {
     auto const unreachable = pr::exchanged{trouble(errc::as_unreachable)};
     std::vector<state_row> const states{
         {st::idle, "idle", {}},
-        {st::asking, "asking", {pr::start{}}},
-        {st::ask_later, "ask_later", {pr::start{}, pr::asked{trouble(errc::as_rate_limited, 5)}}},
-        {st::look_later, "look_later", {pr::start{}, pr::asked{trouble(errc::as_unclear)}}},
-        {st::looking, "looking", {pr::start{}, pr::asked{trouble(errc::as_unclear)}, pr::timer_fired{}}},
-        {st::in_doubt, "in_doubt", {pr::start{}, pr::asked{trouble(errc::as_unclear, 60)}}},
-        {st::pending, "pending", {pr::start{}, pr::asked{pending()}}},
-        {st::polling, "polling", {pr::start{}, pr::asked{pending()}, pr::timer_fired{}}},
-        {st::exchanging, "exchanging", {pr::start{}, pr::asked{approved()}}},
-        {st::exchange_later, "exchange_later", {pr::start{}, pr::asked{approved()}, unreachable}},
+        {st::recording, "recording", {pr::start{}}},
+        {st::asking, "asking", {pr::start{}, recorded()}},
+        {st::ask_later, "ask_later", {pr::start{}, recorded(), pr::asked{trouble(errc::as_rate_limited, 5)}}},
+        {st::look_later, "look_later", {pr::start{}, recorded(), pr::asked{trouble(errc::as_unclear)}}},
+        {st::looking, "looking", {pr::start{}, recorded(), pr::asked{trouble(errc::as_unclear)}, pr::timer_fired{}}},
+        {st::in_doubt, "in_doubt", {pr::start{}, recorded(), pr::asked{trouble(errc::as_unclear, 60)}}},
+        {st::pending, "pending", {pr::start{}, recorded(), pr::asked{pending()}}},
+        {st::polling, "polling", {pr::start{}, recorded(), pr::asked{pending()}, pr::timer_fired{}}},
+        {st::exchanging, "exchanging", {pr::start{}, recorded(), pr::asked{approved()}}},
+        {st::exchange_later, "exchange_later", {pr::start{}, recorded(), pr::asked{approved()}, unreachable}},
         {st::approved,
          "approved",
-         {pr::start{}, pr::asked{approved()}, pr::exchanged{trouble(errc::as_rate_limited, 60)}}},
-        {st::settled, "settled", {pr::start{}, pr::asked{denied()}}},
+         {pr::start{}, recorded(), pr::asked{approved()}, pr::exchanged{trouble(errc::as_rate_limited, 60)}}},
+        {st::settled, "settled", {pr::start{}, recorded(), pr::asked{denied()}}},
     };
     std::string const closed = "error: session closed";
     struct event_row {
@@ -423,8 +430,9 @@ TEST_CASE("permission request: every event in every state") {
         std::vector<std::pair<st, std::string>> legal;
     };
     std::vector<event_row> const events{
-        {"start", pr::start{}, {{st::idle, "ask"}, {st::in_doubt, "look"}, {st::approved, "exchange"}}},
-        {"not_recorded", pr::not_recorded{trouble(errc::storage)}, {{st::asking, "error: storage"}}},
+        {"start", pr::start{}, {{st::idle, "record"}, {st::in_doubt, "look"}, {st::approved, "exchange"}}},
+        {"resumed", pr::resumed{pending()}, {{st::idle, "pause 500"}}},
+        {"recorded", recorded(), {{st::recording, "ask"}}},
         {"asked", pr::asked{approved()}, {{st::asking, "exchange"}}},
         {"looked", found(pending()), {{st::looking, "pause 500"}}},
         {"polled", pr::polled{approved()}, {{st::polling, "exchange"}}},
@@ -447,6 +455,7 @@ TEST_CASE("permission request: every event in every state") {
         {"close",
          pr::close{},
          {{st::idle, closed},
+          {st::recording, closed},
           {st::asking, closed},
           {st::ask_later, closed},
           {st::look_later, closed},

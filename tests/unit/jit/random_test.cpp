@@ -162,6 +162,7 @@ struct model {
         policy::api a;
         a.name = "acme";
         api = std::make_shared<policy::api const>(std::move(a));
+        journal.holds = true;
         manager->start();
     }
 
@@ -169,7 +170,7 @@ struct model {
     manual_clock clock;
     trace lines;
     model_as as;
-    fake_journal journal{lines};
+    fake_journal journal{clock, lines};
     fake_snapshots snapshots{lines};
     fake_events events;
     std::unique_ptr<task_manager> manager;
@@ -272,6 +273,7 @@ struct model {
             default:
                 for (unsigned i = 0; i != 3; ++i) as.answer_one();
         }
+        for (auto n = roll(3); n != 0; --n) journal.write_one();
         clock.settle();
     }
 
@@ -338,9 +340,11 @@ struct model {
         manager->shut_down([&] { down = true; });
         for (int i = 0; i != 3000 && !(down && as.in_flight.empty()); ++i) {
             as.answer_one();
+            journal.write_one();
             clock.advance(seconds(1));
         }
         REQUIRE(down);
+        journal.write_all();
         check();
         for (auto const& a : asks) REQUIRE(a->answers == (a->cancelled ? 0 : 1));
         REQUIRE(manager->live_grants() == 0);

@@ -15,6 +15,7 @@ using st = sm::state;
 struct tell {
     std::string operator()(sm::nothing const&) const { return "nothing"; }
     std::string operator()(sm::get_bearer const&) const { return "get bearer"; }
+    std::string operator()(sm::note const&) const { return "note"; }
     std::string operator()(sm::create const&) const { return "create"; }
     std::string operator()(sm::record const& a) const { return "record " + a.opened.task_id; }
     std::string operator()(sm::announce const&) const { return "announce"; }
@@ -39,6 +40,9 @@ error down(int retry_after = 0) {
 }
 sm::event authorized() {
     return sm::authorized{result<void>{}};
+}
+sm::event noted() {
+    return sm::noted{result<void>{}};
 }
 sm::event created(std::string id = "t") {
     return sm::created{task{std::move(id), {}}};
@@ -72,7 +76,8 @@ std::vector<step> after(std::vector<step> first, std::vector<step> const& then) 
     return first;
 }
 
-std::vector<step> const creating{{sm::start{}, "get bearer", st::authorizing}, {authorized(), "create", st::creating}};
+std::vector<step> const noting{{sm::start{}, "get bearer", st::authorizing}, {authorized(), "note", st::noting}};
+std::vector<step> const creating = after(noting, {{noted(), "create", st::creating}});
 std::vector<step> const recording = after(creating, {{created(), "record t", st::recording}});
 std::vector<step> const opened = after(recording, {{recorded(), "announce", st::open}});
 std::vector<step> const draining = after(opened, {{sm::close{}, "wind down", st::draining}});
@@ -91,8 +96,7 @@ TEST_CASE("session: a whole life") {
 TEST_CASE("session: it does not come to be") {
     play("no bearer", {{sm::start{}, "get bearer", st::authorizing},
                        {sm::authorized{down()}, "give up as_unreachable", st::failed}});
-    play("no journal",
-         after(creating, {{sm::not_journaled{make_error(errc::storage)}, "give up storage", st::failed}}));
+    play("no journal", after(noting, {{sm::noted{make_error(errc::storage)}, "give up storage", st::failed}}));
     for (auto const& [code, text] : std::vector<std::pair<errc, std::string>>{
              {errc::as_unreachable, "give up as_unreachable, forget"},
              {errc::as_unclear, "give up as_unclear, keep"},
@@ -119,6 +123,10 @@ TEST_CASE("session: closed while it is being opened") {
     play("authorizing in vain", {{sm::start{}, "get bearer", st::authorizing},
                                  {sm::close{}, "nothing", st::authorizing},
                                  {sm::authorized{down()}, "give up as_unreachable", st::failed}});
+    play("noting",
+         after(noting, {{sm::close{}, "nothing", st::noting}, {noted(), "give up shutting_down, forget", st::failed}}));
+    play("noting in vain", after(noting, {{sm::close{}, "nothing", st::noting},
+                                          {sm::noted{make_error(errc::storage)}, "give up storage", st::failed}}));
     play("creating", after(creating, {{sm::close{}, "nothing", st::creating},
                                       {created(), "record t", st::recording},
                                       {recorded(), "wind down shutting_down", st::draining}}));
@@ -155,6 +163,7 @@ TEST_CASE("session: every event in every state") {
     std::vector<state_row> const states{
         {st::idle, "idle", {}},
         {st::authorizing, "authorizing", {{sm::start{}, "get bearer", st::authorizing}}},
+        {st::noting, "noting", noting},
         {st::creating, "creating", creating},
         {st::recording, "recording", recording},
         {st::open, "open", opened},
@@ -172,13 +181,15 @@ TEST_CASE("session: every event in every state") {
     };
     std::vector<event_row> const events{
         {"start", sm::start{}, {{st::idle, "get bearer"}}},
-        {"authorized", authorized(), {{st::authorizing, "create"}}},
-        {"not_journaled", sm::not_journaled{make_error(errc::storage)}, {{st::creating, "give up storage"}}},
+        {"resume_open", sm::resume_open{}, {{st::idle, "announce"}}},
+        {"authorized", authorized(), {{st::authorizing, "note"}}},
+        {"noted", noted(), {{st::noting, "create"}}},
         {"created", created(), {{st::creating, "record t"}}},
         {"recorded", recorded(), {{st::recording, "announce"}}},
         {"close",
          sm::close{},
          {{st::authorizing, "nothing"},
+          {st::noting, "nothing"},
           {st::creating, "nothing"},
           {st::recording, "nothing"},
           {st::open, "wind down"},

@@ -132,8 +132,8 @@ TEST_CASE("a task that the journal could not record is completed at once") {
     w.manager->open_session({}, done);
     w.clock.settle();
     CHECK(opened->one().error().code == errc::storage);
-    CHECK(w.log == trace{"as token", "journal opening", "as task agent-1", "as complete agent-1 task-1",
-                         "journal closed", "withdraw"});
+    CHECK(w.log == trace{"as token", "journal opening", "as task agent-1", "as complete agent-1 task-1", "withdraw",
+                         "journal closed"});
     CHECK(w.events.count("journal.failed") == 1);
     CHECK(w.manager->sessions().empty());
 }

@@ -41,7 +41,7 @@ struct dialling : here {
 };
 
 std::string remote_of(net::endpoint& stream) {
-    return stream.socket().remote_endpoint().address().to_string();
+    return stream.remote_address().value().address().to_string();
 }
 
 // A port where nobody listens, on any address of loopback.
@@ -68,7 +68,7 @@ TEST_CASE("an address that does not answer costs the attempt delay, not the whol
     CHECK(remote_of(*stream) == "127.0.0.1");
     CHECK(alive.accept() != nullptr);
     CHECK(open_streams() == streams);  // the first attempt's is closed
-    CHECK((::fcntl(stream->socket().native_handle(), F_GETFD) & FD_CLOEXEC) != 0);
+    CHECK((::fcntl(stream->native_handle(), F_GETFD) & FD_CLOEXEC) != 0);
 }
 
 TEST_CASE("an address that refuses costs nothing: the next is tried at once") {

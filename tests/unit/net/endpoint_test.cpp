@@ -41,12 +41,13 @@ struct ends : here {
 
     explicit ends(SSL_CTX* serving = nullptr, int buffers_of = 0) {
         listener site;
-        net::tcp_socket socket(io.get_executor());
+        boost::asio::ip::tcp::socket socket(io);
         boost::asio::ip::tcp::endpoint const at(make_address("127.0.0.1"), site.port());
         socket.open(at.protocol());
         if (buffers_of != 0) socket.set_option(boost::asio::socket_base::send_buffer_size(buffers_of));
         socket.connect(at);
-        near = std::make_unique<net::endpoint>(std::move(socket), buffers);
+        socket.native_non_blocking(true);
+        near = std::make_unique<net::endpoint>(io, socket.release(), buffers);
         near->set_waker(&user.wakes);
         far = accept(site, serving);
         if (buffers_of != 0) ::setsockopt(far->fd(), SOL_SOCKET, SO_RCVBUF, &buffers_of, sizeof(buffers_of));
@@ -58,7 +59,7 @@ struct ends : here {
         return done.status;
     }
     bool readable() {
-        pollfd p{near->socket().native_handle(), POLLIN, 0};
+        pollfd p{near->native_handle(), POLLIN, 0};
         return ::poll(&p, 1, 0) == 1;
     }
     // All that is there, once something is.
@@ -209,6 +210,11 @@ TEST_CASE("looking takes nothing") {
     SECTION("the end") {
         w.far->end();
     }
+    SECTION("the end, behind something unread") {
+        w.far->send("unread");
+        w.far->end();
+        w.run_until([&] { return w.near->look() == peer_state::gone; });
+    }
     SECTION("a reset") {
         w.far->reset();
     }
@@ -221,6 +227,7 @@ TEST_CASE("looking takes nothing") {
 
 TEST_CASE("nobody is woken for a connection that is gone or rests") {
     ends w;
+    CHECK(w.status_of_read() == io_status::blocked);
     w.near->wait_read();
     w.near->wait_write();
     SECTION("destroyed") {
@@ -291,6 +298,20 @@ TEST_CASE("over TLS: a record that was read ahead is data too, though the socket
     CHECK(w.near->look() == peer_state::quiet);
 }
 
+TEST_CASE("over TLS: key updates, however many, are not all read at once") {
+    tls_ends w;
+    (void)w.near->look();  // tickets
+    for (int i = 0; i < 6000; ++i) {
+        REQUIRE(SSL_key_update(w.far->tls(), SSL_KEY_UPDATE_NOT_REQUESTED) == 1);
+        REQUIRE(SSL_do_handshake(w.far->tls()) == 1);
+    }
+    w.far->send("data");
+    w.run_until([&] { return w.readable(); });
+    CHECK(w.status_of_read() == io_status::blocked);
+    CHECK(w.readable());
+    CHECK(w.read() == "data");
+}
+
 TEST_CASE("over TLS: a peer that reads slowly gets everything in order, and then the end") {
     tls_ends w(small);
     auto const text = long_text(2'000'000);
@@ -330,7 +351,7 @@ TEST_CASE("over TLS: a connection that was closed leaves the next owner of its d
     int two[2];
     REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, two) == 0);
     (void)w.near->look();  // tickets
-    auto const fd = w.near->socket().native_handle();
+    auto const fd = w.near->native_handle();
     if (GENERATE(false, true))
         w.near->close();
     else

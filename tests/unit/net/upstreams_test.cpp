@@ -103,6 +103,7 @@ TEST_CASE("a lent connection wakes its new user") {
     user.root.start();
     auto const lent = w.from->take_idle(w.to, user.wakes);
     REQUIRE(lent != nullptr);
+    lent->wait_read();
     w.settle();
     CHECK_FALSE(user.woken);
     a.origin->send("x");
@@ -151,7 +152,7 @@ TEST_CASE("an idle connection that is not quiet any more is never used again; an
     auto good = w.connect();
     auto stale = w.connect();
     auto const* const expected = good.stream.get();
-    auto const fd = stale.stream->socket().native_handle();
+    auto const fd = stale.stream->native_handle();
     w.from->give_back(w.to, std::move(good.stream));
     w.from->give_back(w.to, std::move(stale.stream));
     SECTION("ended by the origin") {

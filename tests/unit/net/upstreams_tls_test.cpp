@@ -85,7 +85,7 @@ struct tls_pool : here {
         return e;
     }
     static bool arrived(net::endpoint& stream) {
-        pollfd p{stream.socket().native_handle(), POLLIN, 0};
+        pollfd p{stream.native_handle(), POLLIN, 0};
         return ::poll(&p, 1, 0) == 1;
     }
 };

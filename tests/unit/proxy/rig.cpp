@@ -272,11 +272,18 @@ std::string rig::open_session() {
 }
 
 void rig::close_sessions() {
+    for (auto const& closed : begin_to_close_sessions()) closed.wait();
+}
+
+std::vector<std::future<void>> rig::begin_to_close_sessions() {
+    std::vector<std::future<void>> all;
     for (auto const& id : std::exchange(sessions_, {})) {
-        std::promise<void> closed;
-        on_control([&] { manager_->close_session(id, [&](result<jit::session_info> const&) { closed.set_value(); }); });
-        closed.get_future().wait();
+        auto const closed = std::make_shared<std::promise<void>>();
+        all.push_back(closed->get_future());
+        on_control(
+            [&] { manager_->close_session(id, [closed](result<jit::session_info> const&) { closed->set_value(); }); });
     }
+    return all;
 }
 
 std::string wants(std::string_view identifier, std::string_view body) {

@@ -16,7 +16,8 @@
 #include "jitproxy/store/journal.hpp"
 
 using namespace jitproxy;
-using store::create_journal;
+using store::sqlite_journal;
+namespace records = jit::records;
 
 namespace {
 
@@ -39,7 +40,7 @@ void write(std::filesystem::path const& file, std::string const& bytes) {
 
 // Opens, expects a refusal, answers its detail.
 std::string refused(std::filesystem::path const& directory) {
-    auto const j = create_journal(directory);
+    auto const j = sqlite_journal::open(directory);
     REQUIRE(j.has_error());
     CHECK(j.error().code == errc::storage);
     return j.error().detail;
@@ -60,10 +61,10 @@ void change(test::directory const& d, char const* sql) {
 TEST_CASE("every file is for its owner alone, whatever the umask") {
     test::directory d;
     auto const before = ::umask(0);
-    auto const j = create_journal(d.path() / "state" / "jitproxy");
+    auto const j = sqlite_journal::open(d.path() / "state" / "jitproxy");
     ::umask(before);
     REQUIRE(j.has_value());
-    REQUIRE((*j)->task_opening("ses_1", wall_time{}).has_value());
+    REQUIRE((*j)->write(records::task_opening{"ses_1", wall_time{}}).has_value());
     auto const at = d.path() / "state" / "jitproxy";
     CHECK(mode_of(at) == 0700);
     for (auto const* name : {"journal.db", "journal.db-wal", "journal.db-shm", "journal.lock"}) {
@@ -74,15 +75,15 @@ TEST_CASE("every file is for its owner alone, whatever the umask") {
 
 TEST_CASE("a journal that others may read is closed to them again") {
     test::directory d;
-    REQUIRE(create_journal(d.path()).has_value());
+    REQUIRE(sqlite_journal::open(d.path()).has_value());
     REQUIRE(::chmod(d.file("journal.db").c_str(), 0644) == 0);
-    REQUIRE(create_journal(d.path()).has_value());
+    REQUIRE(sqlite_journal::open(d.path()).has_value());
     CHECK(mode_of(d.file("journal.db")) == 0600);
 }
 
 TEST_CASE("a second journal on the same directory is refused and told who holds it") {
     test::directory d;
-    auto first = create_journal(d.path());
+    auto first = sqlite_journal::open(d.path());
     REQUIRE(first.has_value());
     auto const detail = refused(d.path());
     CHECK(contains(detail, "process " + std::to_string(::getpid())));
@@ -90,7 +91,7 @@ TEST_CASE("a second journal on the same directory is refused and told who holds 
 
     SECTION("and let in once the first is gone") {
         first->reset();
-        CHECK(create_journal(d.path()).has_value());
+        CHECK(sqlite_journal::open(d.path()).has_value());
     }
 }
 
@@ -104,7 +105,7 @@ TEST_CASE("the holder's process id is told to another process, and a dead holder
     REQUIRE(pid >= 0);
     char byte = 0;
     if (pid == 0) {
-        auto const j = create_journal(d.path());
+        auto const j = sqlite_journal::open(d.path());
         ::close(done[1]);
         static_cast<void>(::write(ready[1], j ? "1" : "0", 1));
         static_cast<void>(::read(done[0], &byte, 1));
@@ -119,17 +120,17 @@ TEST_CASE("the holder's process id is told to another process, and a dead holder
     int status = 0;
     REQUIRE(::waitpid(pid, &status, 0) == pid);
     ::close(ready[0]);
-    CHECK(create_journal(d.path()).has_value());
+    CHECK(sqlite_journal::open(d.path()).has_value());
 }
 
 TEST_CASE("a newer schema is refused and left as it is") {
     test::directory d;
-    REQUIRE(create_journal(d.path()).has_value());
-    change(d, "PRAGMA user_version = 2");
+    REQUIRE(sqlite_journal::open(d.path()).has_value());
+    change(d, "PRAGMA user_version = 3");
     auto const before = bytes_of(d.file("journal.db"));
     auto const detail = refused(d.path());
     CHECK(contains(detail, "newer jitproxy"));
-    CHECK(contains(detail, "schema 2"));
+    CHECK(contains(detail, "schema 3"));
     CHECK(bytes_of(d.file("journal.db")) == before);
 }
 
@@ -155,9 +156,10 @@ TEST_CASE("a file that is no database is refused, with how to mend it, and left 
 TEST_CASE("a journal with broken pages is refused and left as it is") {
     test::directory d;
     {
-        auto const j = create_journal(d.path());
+        auto const j = sqlite_journal::open(d.path());
         REQUIRE(j.has_value());
-        for (int i = 0; i < 200; ++i) REQUIRE((*j)->task_opening("ses_" + std::to_string(i), wall_time{}).has_value());
+        for (int i = 0; i < 200; ++i)
+            REQUIRE((*j)->write(records::task_opening{"ses_" + std::to_string(i), wall_time{}}).has_value());
     }
     auto bytes = bytes_of(d.file("journal.db"));
     REQUIRE(bytes.size() > 4 * 4096);
@@ -170,9 +172,9 @@ TEST_CASE("a journal with broken pages is refused and left as it is") {
 TEST_CASE("an empty file, as a crash before the first write leaves it, becomes a journal") {
     test::directory d;
     write(d.file("journal.db"), "");
-    auto const j = create_journal(d.path());
+    auto const j = sqlite_journal::open(d.path());
     REQUIRE(j.has_value());
-    CHECK((*j)->task_opening("ses_1", wall_time{}).has_value());
+    CHECK((*j)->write(records::task_opening{"ses_1", wall_time{}}).has_value());
 }
 
 TEST_CASE("what cannot be a state directory is refused with its name") {
@@ -201,7 +203,7 @@ TEST_CASE("what cannot be a state directory is refused with its name") {
 TEST_CASE("a directory that may not be written is refused, with how to mend it") {
     test::directory d;
     SECTION("with a journal of somebody else's") {
-        REQUIRE(create_journal(d.path()).has_value());
+        REQUIRE(sqlite_journal::open(d.path()).has_value());
     }
     SECTION("empty") {}
     REQUIRE(::chmod(d.path().c_str(), 0555) == 0);
@@ -213,7 +215,7 @@ TEST_CASE("a directory that may not be written is refused, with how to mend it")
         if (::geteuid() == 0 && (::setgroups(0, nullptr) != 0 || ::setgid(65534) != 0 || ::setuid(65534) != 0)) {
             ::_exit(9);
         }
-        auto const j = create_journal(d.path());
+        auto const j = sqlite_journal::open(d.path());
         if (j) ::_exit(8);
         auto const& detail = j.error().detail;
         static_cast<void>(::write(out[1], detail.data(), detail.size()));
@@ -237,13 +239,15 @@ TEST_CASE("a change that cannot be written is refused, and leaves what was there
     auto const pid = ::fork();
     REQUIRE(pid >= 0);
     if (pid == 0) {  // in a child, as the limit cannot be taken back
-        auto const j = create_journal(d.path());
-        if (!j || !(*j)->task_opening("ses_1", wall_time{}) || !(*j)->task_opened("ses_1", {"tsk_1", {}})) ::_exit(9);
+        auto const j = sqlite_journal::open(d.path());
+        if (!j || !(*j)->write(records::task_opening{"ses_1", wall_time{}}) ||
+            !(*j)->write(records::task_opened{"ses_1", {"tsk_1", {}}}))
+            ::_exit(9);
         ::signal(SIGXFSZ, SIG_IGN);
         auto const size = std::filesystem::file_size(d.file("journal.db-wal"));
         rlimit const full{size, size};
         if (::setrlimit(RLIMIT_FSIZE, &full) != 0) ::_exit(8);
-        auto const r = (*j)->task_opening("ses_2", wall_time{});
+        auto const r = (*j)->write(records::task_opening{"ses_2", wall_time{}});
         if (r.has_value()) ::_exit(7);
         if (r.error().code != errc::storage || !contains(r.error().detail, "journal.db")) ::_exit(6);
         auto const open = (*j)->left_open();
@@ -253,7 +257,7 @@ TEST_CASE("a change that cannot be written is refused, and leaves what was there
     REQUIRE(::waitpid(pid, &status, 0) == pid);
     REQUIRE(WIFEXITED(status));
     CHECK(WEXITSTATUS(status) == 0);
-    auto const j = create_journal(d.path());
+    auto const j = sqlite_journal::open(d.path());
     REQUIRE(j.has_value());
     auto const open = (*j)->left_open();
     REQUIRE(open.has_value());
@@ -263,7 +267,7 @@ TEST_CASE("a change that cannot be written is refused, and leaves what was there
 
 TEST_CASE("a trailing slash names the same directory") {
     test::directory d;
-    auto const j = create_journal(d.path().string() + "/");
+    auto const j = sqlite_journal::open(d.path().string() + "/");
     REQUIRE(j.has_value());
     CHECK(std::filesystem::exists(d.file("journal.db")));
     CHECK(contains(refused(d.path()), "another jitproxy"));
