@@ -74,6 +74,7 @@ void readiness::dispatch() {
         auto const& edge = edges[static_cast<std::size_t>(i)];
         auto& w = *static_cast<watch*>(edge.data.ptr);
         if ((edge.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) w.ended = true;
+        if ((edge.events & (EPOLLHUP | EPOLLERR)) != 0) w.broken = true;
         if ((edge.events & EPOLLIN) != 0 || w.ended) w.readable = true;
         if ((edge.events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) w.writable = true;
         w.tell();
