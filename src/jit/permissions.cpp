@@ -28,7 +28,7 @@ open_permission facts_of(permission_entry const& e) {
 
 entry_ptr permission_desk::open_entry(permission_need const& need, json::object const& details,
                                       std::string const& needs) {
-    auto const e = std::make_shared<permission_entry>(
+    auto e = std::make_shared<permission_entry>(
         core_.ports.clock, permission_timing{core_.options.poll_first, core_.options.poll_longest});
     e->local_id = random_id("local").replace(5, 1, "-");
     e->session_id = need.session_id;

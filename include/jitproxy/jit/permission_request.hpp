@@ -109,7 +109,7 @@ class permission_request {
     action follow(wall_time now, std::optional<seconds> retry_after);  // does what known_.status calls for
     action pause_for(milliseconds delay, wall_time now);
     action fetch_token();
-    action end(permission_status status, std::string reason);
+    action end(permission_status status, std::string const& reason);
     action end(error const& what);
     action illegal(char const* what) const;
 

@@ -19,7 +19,7 @@ struct watch : boost::intrusive_ref_counter<watch, boost::thread_unsafe_counter>
     waker* target = nullptr;  // who is woken when a wait is over; null: nobody
     bool readable = true;     // worth a try
     bool writable = false;
-    bool ended = false;  // the peer's end or an error has come: there is always something to read, if only that
+    bool ended = false;   // the peer's end or an error has come: there is always something to read, if only that
     bool broken = false;  // an error, or both sides have ended
     bool waits_to_read = false;
     bool waits_to_write = false;
