@@ -10,12 +10,13 @@ namespace {
 result<std::size_t> move_tasks(store::sqlite_journal& from, store::sqlite_journal& into) {
     auto const open = from.left_open();
     if (!open) return open.error();
-    for (auto const& t : *open) {
-        std::vector<jit::journal_record> taken{records::task_opening{t.session_id, t.opened_at}};
+    for (auto t : *open) {
+        t.about.owner = "run";  // whatever it was to the run, it ended with it
+        std::vector<jit::journal_record> taken{records::task_opening{t.session_id, t.opened_at, t.about}};
         if (!t.task_id.empty()) taken.push_back(records::task_opened{t.session_id, {t.task_id, t.expires_at}});
         for (auto const& done : into.write_all(taken))
             if (!done) return done.error();
-        if (auto done = from.write(records::task_closed{t.session_id}); !done) return done.error();
+        if (auto done = from.write(records::task_closed{t.session_id, "taken over"}); !done) return done.error();
     }
     return open->size();
 }

@@ -7,6 +7,7 @@
 #include "jitproxy/app/daemon_client.hpp"
 #include "jitproxy/app/paths.hpp"
 #include "jitproxy/app/settings.hpp"
+#include "jitproxy/store/journal.hpp"
 
 namespace jitproxy::app {
 namespace {
@@ -98,12 +99,31 @@ void check_apis(findings& f, config const& c) {
     }
 }
 
+void check_journal(findings& f, std::filesystem::path const& state) {
+    constexpr std::uintmax_t enough = 1024 * 1024;
+    std::error_code ec;
+    auto const space = std::filesystem::space(state, ec);
+    if (!ec && space.available < enough)
+        f.bad("the file system of the state directory is full",
+              "make room: no session can be opened, and no permission asked for, that is not in the journal first");
+    if (!std::filesystem::exists(state / "journal.db", ec)) return f.note("there is no journal yet");
+    auto const journal = store::sqlite_journal::open(state);
+    if (journal.has_error() && journal.error().detail.starts_with("another jitproxy"))
+        return f.note("the journal is in use: " + journal.error().detail);
+    auto const left = journal ? (*journal)->left_open() : result<std::vector<jit::open_task>>(journal.error());
+    if (!left) return f.bad("the journal cannot be used", left.error().detail);
+    if (left->empty()) return f.good("the journal is whole, and nothing in it is open");
+    f.note("the journal holds " + std::to_string(left->size()) +
+           " tasks that are not confirmed to be complete; the next start of the daemon sees to them");
+}
+
 void check_state(findings& f, config const& c, common_options const& o) {
     auto const state = state_directory(c, o.variables);
     if (!state) return f.bad("state directory: " + state.error().detail, "set state.directory");
     if (auto made = ensure_directory(*state); !made)
         return f.bad(made.error().detail, "set state.directory to one that this user can write");
     f.good("state directory " + state->string());
+    check_journal(f, *state);
     std::error_code ec;
     if (std::filesystem::exists(*state / "ca.pem", ec))
         f.good("the local CA is in " + (*state / "ca.pem").string());

@@ -2,6 +2,7 @@
 
 #include "jitproxy/app/daemon.hpp"
 #include "jitproxy/app/paths.hpp"
+#include "jitproxy/app/service_manager.hpp"
 #include "jitproxy/app/settings.hpp"
 #include "jitproxy/base/log.hpp"
 
@@ -40,7 +41,11 @@ int serve(common_options const& o) {
     auto const control = control_address(o, c);
     if (!control) return fail(control.error());
 
+    auto passed = take_passed_sockets();
+    if (!passed) return fail(passed.error());
+
     daemon_options d;
+    for (auto const& s : *passed) d.parts.proxy_sockets.push_back(s.descriptor);
     d.parts.state = *state;
     d.parts.orphans = *state / "runs";
     d.parts.control = *control;

@@ -21,6 +21,12 @@ int status(common_options const& o, bool as_json) {
                       << text_member(item.as_object(), "address") << "\n";
     for (auto const* name : {"sessions", "pending_requests", "live_grants"})
         std::cout << name << ": " << int_member(s, name).value_or(0) << "\n";
+    if (auto const n = int_member(s, "recovering_tasks").value_or(0); n > 0)
+        std::cout << "recovering_tasks: " << n << " (of an earlier life, to be completed yet)\n";
+    if (auto const* list = s.if_contains("uncertain_tasks"); list && list->is_array())
+        for (auto const& item : list->get_array())
+            std::cout << "uncertain: session " << text_member(item.as_object(), "session_id") << ", asked for "
+                      << text_member(item.as_object(), "opened_at") << ", may have a task that is still open\n";
     if (auto const* token = s.if_contains("agent_token"); token && token->is_object()) {
         auto const& t = token->get_object();
         auto const error = text_member(t, "last_error");

@@ -122,9 +122,14 @@ void composition::impl::build(secret_ptr client_secret) {
     authority = need(make_authority(settings, *rules));
     as = lumoauth::create_client(io, as_settings(settings, std::move(client_secret)));
     meter = std::make_unique<as_meter>(*as);
-    proxy = std::make_unique<proxy::server>(io, server_settings(settings), rules, authority);
+    auto serving = server_settings(settings);
+    serving.passed = options.proxy_sockets;
+    proxy = std::make_unique<proxy::server>(io, std::move(serving), rules, authority);
+    auto of_sessions = manager_settings(settings);
+    of_sessions.hash = std::make_shared<keyed_hash const>(
+        need(load_or_make_control_token(options.state / "journal.key", "journal's key")));
     manager = std::make_unique<jit::task_manager>(jit::manager_ports{*meter, *journal, clock, *proxy, hub},
-                                                  manager_settings(settings));
+                                                  std::move(of_sessions));
     proxy->attach(*manager);
     api = std::make_unique<control::api>(*manager, clock, hub, view());
     control::server_options socket;
@@ -220,6 +225,18 @@ result<void> composition::replace(config const& c) {
     now.settings.log = c.log;
     now.settings.ca = c.ca;
     return {};
+}
+
+void composition::when_alive(std::function<void()> done) {
+    impl_->proxy->when_alive(std::move(done));
+}
+
+std::string composition::status_line() const {
+    auto const sessions = impl_->manager->sessions();
+    std::size_t pending = 0;
+    for (auto const& s : sessions) pending += s.pending_requests;
+    return std::to_string(sessions.size()) + (sessions.size() == 1 ? " session, " : " sessions, ") +
+           std::to_string(pending) + (pending == 1 ? " request waits" : " requests wait") + " for a decision";
 }
 
 void composition::stop(std::function<void(bool)> done) {

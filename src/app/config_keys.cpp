@@ -122,6 +122,11 @@ constexpr config_key keys[] = {
         "The shared session is closed when no request came for so long.")
         .at_least(1000)
         .at_most(30 * one_day),
+    key("session", "on_restart", choice, AT(session.on_restart),
+        "What becomes of sessions that were opened by hand and are still open when the daemon starts again after a "
+        "crash: \"close\" completes their tasks; \"resume\" goes on with them, under the same credentials and with "
+        "what waits for a human. All others are closed, and an orderly stop closes every session.")
+        .one_of("close|resume"),
     key("approval", "hold", duration, AT(approval.hold), "How long a request may wait for a human.").at_most(one_day),
     key("approval", "poll_interval", duration, AT(approval.poll_interval),
         "The longest pause between polls; the first ones are shorter.")
@@ -161,6 +166,9 @@ constexpr config_key keys[] = {
     key("timeouts", "pool_idle", duration, AT(timeouts.pool_idle), "A kept upstream connection that nobody uses.")
         .at_least(100)
         .at_most(one_day),
+    key("timeouts", "linger", duration, AT(timeouts.linger),
+        "The end of a client's connection, after ours (with TLS: its close_notify).")
+        .at_most(ms(seconds{300})),
     key("timeouts", "drain", duration, AT(timeouts.drain),
         "Requests in flight at shutdown, or when their session is closed.")
         .at_most(ms(seconds{3600})),

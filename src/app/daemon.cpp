@@ -2,35 +2,57 @@
 
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <csignal>
-#include <cstddef>
 #include <cstdlib>
-#include <cstring>
 
+#include "jitproxy/app/service_manager.hpp"
 #include "jitproxy/base/log.hpp"
 
 namespace jitproxy::app {
 namespace asio = boost::asio;
 namespace {
 
+constexpr milliseconds longest_report_pause{2'000};
+
 struct life {
     asio::io_context io{1};
     asio::signal_set signals{io};
     asio::posix::stream_descriptor lifeline{io};
+    asio::steady_timer report_due{io};
+    std::string reported;  // the last status line
     char byte = 0;
     std::unique_ptr<composition> parts;
     daemon_options options;
     bool stopping = false;
     bool confirmed = true;
 
+    // What the service manager is to know: that every thread is alive, and in a few words what there is to do.
+    void report(milliseconds pause, bool watchdog) {
+        if (watchdog) parts->when_alive([] { notify_service_manager("WATCHDOG=1"); });
+        if (auto line = parts->status_line(); line != reported && !stopping) {
+            reported = std::move(line);
+            notify_service_manager("STATUS=" + reported);
+        }
+        report_due.expires_after(pause);
+        report_due.async_wait([this, pause, watchdog](boost::system::error_code ec) {
+            if (!ec) report(pause, watchdog);
+        });
+    }
+
     result<void> reload() {
+        notify_reloading();
+        auto done = reload_now();
+        notify_service_manager("READY=1");
+        return done;
+    }
+
+    result<void> reload_now() {
         if (!options.reload) return make_error(errc::bad_argument, "this daemon has no configuration to reload");
         auto const loaded = options.reload();
         std::string all;
@@ -50,7 +72,7 @@ struct life {
 
     void stop(char const* why) {
         stopping = true;
-        notify_service_manager("STOPPING=1");
+        notify_service_manager("STOPPING=1\nSTATUS=Ending sessions");
         log::info("stopping", {{"why", why}});
         parts->stop([this](bool all_confirmed) {
             confirmed = all_confirmed;
@@ -96,22 +118,9 @@ void raise_limits() {
     }
 }
 
-void notify_service_manager(std::string_view state) {
-    auto const* path = std::getenv("NOTIFY_SOCKET");
-    sockaddr_un name{};
-    if (!path || (path[0] != '/' && path[0] != '@') || std::strlen(path) >= sizeof name.sun_path) return;
-    int const fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) return;
-    name.sun_family = AF_UNIX;
-    std::memcpy(name.sun_path, path, std::strlen(path));
-    if (name.sun_path[0] == '@') name.sun_path[0] = '\0';  // an abstract socket
-    auto const size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + std::strlen(path));
-    sendto(fd, state.data(), state.size(), MSG_NOSIGNAL, reinterpret_cast<sockaddr const*>(&name), size);
-    close(fd);
-}
-
 int run_daemon(config const& c, secret_ptr client_secret, daemon_options options, int unconfirmed) {
     std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of that file
     life l;
     l.options = std::move(options);
     l.options.parts.reload = [&l] { return l.reload(); };
@@ -127,6 +136,10 @@ int run_daemon(config const& c, secret_ptr client_secret, daemon_options options
     }
     if (l.options.ready) l.options.ready(l.parts->listeners());
     notify_service_manager("READY=1");
+    auto const watchdog = watchdog_time();
+    if (std::getenv("NOTIFY_SOCKET") != nullptr)
+        l.report(watchdog > milliseconds{0} ? std::min(watchdog / 3, longest_report_pause) : longest_report_pause,
+                 watchdog > milliseconds{0});
     l.io.run();
     l.parts.reset();
     return l.confirmed ? exit_done : unconfirmed;

@@ -69,6 +69,7 @@ proxy::server_options server_settings(config const& c) {
     out.timeouts.continue_wait = t.continue_wait;
     out.timeouts.tunnel_idle = t.tunnel_idle;
     out.timeouts.pool_idle = t.pool_idle;
+    out.timeouts.linger = t.linger;
     out.timeouts.drain = t.drain;
     auto const& l = c.limits;
     out.limits.head.start_line = l.request_line_bytes;
@@ -90,6 +91,7 @@ proxy::server_options server_settings(config const& c) {
 jit::task_manager_options manager_settings(config const& c) {
     jit::task_manager_options out;
     out.idle_timeout = c.session.idle_timeout;
+    out.resume = c.session.on_restart == "resume";
     out.hold = c.approval.hold;
     out.poll_longest = c.approval.poll_interval;
     out.poll_first = std::min(out.poll_first, out.poll_longest);

@@ -13,6 +13,10 @@ json::object api::impl::status() const {
     for (auto const& s : manager.sessions()) open += s.status == jit::session_status::open ? 1 : 0;
     std::size_t pending = 0;
     for (auto const& info : manager.requests()) pending += info.status == "pending" ? 1 : 0;
+    auto const recovered = manager.recovered();
+    json::array uncertain;
+    for (auto const& t : recovered.uncertain)
+        uncertain.push_back(json::object{{"session_id", t.session_id}, {"opened_at", format_rfc3339(t.opened_at)}});
     auto const uptime = std::chrono::duration_cast<seconds>(clock.now() - started);
     return {
         {"version", view.version},
@@ -25,6 +29,8 @@ json::object api::impl::status() const {
         {"sessions", open},
         {"pending_requests", pending},
         {"live_grants", manager.live_grants()},
+        {"recovering_tasks", recovered.waiting},
+        {"uncertain_tasks", uncertain},
         {"agent_token", agent_token_document(manager.agent_token())},
         {"counters", view.counters()},
     };
@@ -46,6 +52,18 @@ std::string api::impl::metrics() const {
                    metric_kind::gauge,
                    manager.agent_token().state == "live" ? 1U : 0U,
                    {}});
+    auto const recovered = manager.recovered();
+    all.push_back({"jitproxy_recovering_tasks",
+                   "Tasks of earlier lives that are not confirmed to be complete yet",
+                   metric_kind::gauge,
+                   recovered.waiting,
+                   {}});
+    for (auto const& [how, n] : recovered.results)
+        all.push_back({"jitproxy_recovered_tasks_total",
+                       "Tasks that were left open, by what became of them",
+                       metric_kind::counter,
+                       n,
+                       {{"result", how}}});
     all.push_back({"jitproxy_event_listeners", "Open event streams", metric_kind::gauge, events.listeners(), {}});
     for (auto const& [type, n] : events.counts())
         all.push_back({"jitproxy_events_total", "What happened, by type", metric_kind::counter, n, {{"type", type}}});

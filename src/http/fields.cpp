@@ -90,6 +90,18 @@ bool accepts_trailers(request_head const& head) noexcept {
     });
 }
 
+bool wants_upgrade(request_head const& head) noexcept {
+    bool named = false;
+    bool to_something = false;
+    for (auto const& f : head.fields) {
+        if (f.id == field_id::connection && list_contains(f.value, "upgrade")) named = true;
+        if (f.id != field_id::upgrade) continue;
+        if (list_contains(f.value, "h2c")) return false;
+        to_something = true;
+    }
+    return named && to_something && head.version == version::http_1_1;
+}
+
 std::optional<std::uint32_t> prefer_wait(request_head const& head) noexcept {
     for (auto const& f : head.fields) {
         if (f.id != field_id::prefer) continue;

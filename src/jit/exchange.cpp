@@ -47,6 +47,11 @@ exchange_action exchange::on(request_ready const& e) {
         grant_in_use_ = e.grant->grant_id;
         return send(e.grant->token);
     }
+    if (!session_->bearer) {  // taken up again after a restart: its first bearer is on the way
+        bearer_renewed_ = true;
+        state_ = state::refreshing;
+        return refresh_bearer{session_->bearer_generation, {}};
+    }
     return send_own();
 }
 

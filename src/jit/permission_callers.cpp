@@ -20,7 +20,7 @@ permission_outcome failed(permission_status status, std::string reason, int retr
 }
 
 std::string key_of(permission_need const& need, std::string const& needs) {
-    return need.session_id + '\n' + need.origin + '\n' + needs;
+    return entry_key(need.session_id, need.origin, needs);
 }
 
 }  // namespace
@@ -83,6 +83,8 @@ permission_desk::part permission_desk::begin_part(permission_need const& need, j
     auto const* g = core_.grants.find(need.session_id, need.origin, p.needs, core_.now());
     if (g != nullptr && g->id == need.refused_grant) {
         core_.grants.drop(need.refused_grant);
+        core_.record(need.session_id,
+                     records::grant_dropped{need.session_id, need.refused_grant, "the API did not find it enough"});
         if (auto const s = sessions_.find(need.session_id)) sessions_.publish(*s);
         g = nullptr;
     }
@@ -102,7 +104,6 @@ permission_desk::part permission_desk::begin_part(permission_need const& need, j
     auto& slot = entries_[key_of(need, p.needs)];
     if (!slot) {
         slot = open_entry(need, details, p.needs);
-        slot->key = key_of(need, p.needs);
     }
     p.entry = slot;
     if (slot->machine.settled()) {  // denied a moment ago

@@ -34,6 +34,13 @@ permission_request::action permission_request::on(start const&, wall_time) {
     return record{};
 }
 
+permission_request::action permission_request::on(resumed const& e, wall_time now) {
+    if (state_ != state::idle) return illegal("resumed");
+    give_up_at_ = now + longest_patience;
+    learn(e.known, now);
+    return pause_for(poll_pauses_.next(), now);
+}
+
 permission_request::action permission_request::on(recorded const& e, wall_time) {
     if (state_ != state::recording) return illegal("recorded");
     if (e.outcome.has_error()) return end(e.outcome.error());

@@ -18,6 +18,12 @@ std::string in_journal(permission_entry const& e) {
     return e.origin + ' ' + e.needs;
 }
 
+open_permission facts_of(permission_entry const& e) {
+    auto const& known = e.machine.known();
+    return {in_journal(e),    e.api,           e.justification, e.created_at, known.request_id, known.status_url,
+            known.risk_level, known.expires_at};
+}
+
 }  // namespace
 
 entry_ptr permission_desk::open_entry(permission_need const& need, json::object const& details,
@@ -28,6 +34,7 @@ entry_ptr permission_desk::open_entry(permission_need const& need, json::object 
     e->session_id = need.session_id;
     e->origin = need.origin;
     e->needs = needs;
+    e->key = entry_key(need.session_id, need.origin, needs);
     e->details = details;
     e->api = need.api->name;
     auto const session = sessions_.find(need.session_id);
@@ -70,13 +77,14 @@ void permission_desk::perform(entry_ptr const&, machine::nothing const&) {}
 
 void permission_desk::perform(entry_ptr const& e, machine::record const&) {
     e->journaled = true;
-    core_.ports.journal.write(records::permission_asking{e->session_id, in_journal(*e), core_.wall_now()},
-                              while_alive(core_.alive, [this, weak = std::weak_ptr(e)](result<void> const& done) {
-                                  auto const alive = weak.lock();
-                                  if (!alive || alive->machine.settled()) return;  // closed meanwhile: not asked for
-                                  alive->journaled = done.has_value();
-                                  feed(alive, machine::recorded{done});
-                              }));
+    core_.ports.journal.write(
+        records::permission_asking{e->session_id, in_journal(*e), core_.wall_now(), e->api, e->justification},
+        while_alive(core_.alive, [this, weak = std::weak_ptr(e)](result<void> const& done) {
+            auto const alive = weak.lock();
+            if (!alive || alive->machine.settled()) return;  // closed meanwhile: not asked for
+            alive->journaled = done.has_value();
+            feed(alive, machine::recorded{done});
+        }));
 }
 
 void permission_desk::perform(entry_ptr const& e, machine::ask const&) {
@@ -114,6 +122,7 @@ void permission_desk::perform(entry_ptr const& e, machine::pause const& a) {
     arm(e, a.delay);
     if (e->machine.current() == machine::state::pending && !e->told_pending) {
         e->told_pending = true;
+        core_.record(e->session_id, records::permission_pending{e->session_id, facts_of(*e)});
         tell(*e, "request.pending");
     }
     entry_waits(*e);
@@ -131,9 +140,12 @@ void permission_desk::perform(entry_ptr const& e, machine::settle const& a) {
     if (a.token) grant_to(e, *a.token);
     entry_decided(*e, e->outcome);  // who waits comes before who only wants to know
     auto const status = std::string(to_string(e->outcome.status));
-    if (e->journaled)
-        core_.record(e->session_id, records::permission_settled{e->session_id, in_journal(*e), e->outcome.request_id,
-                                                                status, core_.wall_now()});
+    if (e->journaled) {
+        records::permission_settled settled{e->session_id,    in_journal(*e),    e->outcome.request_id, status,
+                                            core_.wall_now(), e->outcome.reason, e->outcome.grant_id,   {}};
+        if (a.token) settled.grant_expires_at = core_.wall_now() + life_of(*a.token);
+        core_.record(e->session_id, std::move(settled));
+    }
     tell(*e, "request." + status);
     if (e->outcome.status == permission_status::denied && core_.options.denial_memory > seconds(0))
         e->wake.arm(core_.options.denial_memory, [this, weak = std::weak_ptr(e)] {

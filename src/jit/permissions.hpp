@@ -37,6 +37,7 @@ struct permission_entry {
     permission_outcome outcome;         // once settled
     std::deque<std::string> resources;  // to be served by the grant
 };
+[[nodiscard]] std::string entry_key(std::string_view session_id, std::string_view origin, std::string_view needs);
 using entry_ptr = std::shared_ptr<permission_entry>;
 
 class permission_desk {
@@ -49,6 +50,8 @@ class permission_desk {
     void cancel(std::uint64_t ticket);
     // The session is closing: everything of it ends now.
     void end_session(std::string const& session_id);
+    // Asked for in an earlier life of the process, in a session that goes on: it is polled for again.
+    void resume(std::string const& session_id, open_permission const& p);
     void decide(bool approve, std::string const& request_id, secret_ptr user_bearer, std::string words,
                 callback<request_info> done);
 

@@ -28,6 +28,12 @@ session_machine::action session_machine::on(start const&) {
     return get_bearer{};
 }
 
+session_machine::action session_machine::on(resume_open const&) {
+    if (state_ != state::idle) return illegal("resume_open");
+    state_ = state::open;
+    return announce{};
+}
+
 session_machine::action session_machine::on(authorized const& e) {
     if (state_ != state::authorizing) return illegal("authorized");
     if (e.outcome.has_error()) return fail(e.outcome.error(), journal_entry::none);

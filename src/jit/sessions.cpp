@@ -13,6 +13,19 @@ constexpr std::size_t secret_bytes = 24;  // 192 bits, the password of the proxy
 constexpr seconds automatic_pause{1};
 constexpr seconds longest_automatic_pause{60};
 
+session_facts facts_of(session_record const& s) {
+    auto const& order = s.order;
+    session_facts facts;
+    facts.name = order.task.name;
+    facts.owner = order.automatic ? "automatic" : order.owner_pid != 0 ? "run" : order.user_token ? "user" : "hand";
+    facts.owner_pid = order.owner_pid;
+    facts.parent_session_id = order.parent_session_id;
+    facts.justification = order.justification;
+    facts.idle_timeout = order.idle_timeout;
+    facts.secret_hash = s.secret_hash;
+    return facts;
+}
+
 }  // namespace
 
 session_ptr session_table::make_record(session_order order) {
@@ -25,6 +38,7 @@ session_ptr session_table::make_record(session_order order) {
     s->idle_timeout = s->order.automatic && s->order.idle_timeout == milliseconds(0) ? core_.options.idle_timeout
                                                                                      : s->order.idle_timeout;
     s->proxy_secret = make_secret(s->order.automatic ? std::string{} : random_token(secret_bytes));
+    if (core_.options.hash && !s->order.automatic) s->secret_hash = (*core_.options.hash)(s->proxy_secret->reveal());
     if (!s->order.user_token) {
         s->keeper = agent;
         return s;
@@ -59,6 +73,24 @@ void session_table::open(session_order order, callback<opened_session> done) {
     s->openers.push_back(std::move(done));
     sessions_.emplace(s->info.session_id, s);
     feed(s, machine::start{});
+}
+
+void session_table::resume(open_task const& t) {
+    session_order order;
+    order.task.name = t.about.name;
+    order.parent_session_id = t.about.parent_session_id;
+    order.justification = t.about.justification;
+    order.idle_timeout = t.about.idle_timeout;
+    auto const s = make_record(std::move(order));
+    s->proxy_secret = nullptr;
+    s->secret_hash = t.about.secret_hash;
+    s->info.session_id = t.session_id;
+    s->info.task_id = t.task_id;
+    s->info.opened_at = t.opened_at;
+    s->info.expires_at = t.expires_at;
+    sessions_.emplace(t.session_id, s);
+    core_.record(t.session_id, records::session_resumed{t.session_id});
+    feed(s, machine::resume_open{});
 }
 
 void session_table::ensure_automatic(callback<snapshot_ptr> done) {
@@ -105,7 +137,7 @@ void session_table::perform(session_ptr const& s, machine::get_bearer const&) {
 
 void session_table::perform(session_ptr const& s, machine::note const&) {
     core_.ports.journal.write(
-        records::task_opening{s->info.session_id, core_.wall_now()},
+        records::task_opening{s->info.session_id, core_.wall_now(), facts_of(*s)},
         then<void>(s, [this](session_ptr const& me, result<void> const& done) { feed(me, machine::noted{done}); }));
 }
 
@@ -137,7 +169,7 @@ void session_table::perform(session_ptr const& s, machine::announce const&) {
     publish(*s);
     watch_idle(s);
     watch_expiry(s);
-    core_.emit("session.opened", s->info.session_id,
+    core_.emit(s->proxy_secret ? "session.opened" : "session.resumed", s->info.session_id,
                {{"task_id", s->info.task_id}, {"name", s->info.name}, {"automatic", s->info.automatic}});
     for (auto& done : std::exchange(s->openers, {}))
         core_.answer<opened_session>(std::move(done), opened_session{info_of(*s), s->snapshot});
@@ -146,9 +178,8 @@ void session_table::perform(session_ptr const& s, machine::announce const&) {
 void session_table::perform(session_ptr const& s, machine::give_up const& a) {
     s->info.status = session_status::failed;
     auto const& id = s->info.session_id;
-    if (a.entry == machine::journal_entry::forget) core_.record(id, records::task_closed{id});
-    if (a.entry == machine::journal_entry::keep)
-        core_.emit("task.uncertain", id, {{"reason", "the authorization server did not say whether it made the task"}});
+    if (a.entry == machine::journal_entry::forget) core_.record(id, records::task_closed{id, "never came to be"});
+    if (a.entry == machine::journal_entry::keep) doubtful({id, {}, s->info.opened_at, {}, false, facts_of(*s), {}});
     core_.emit("session.failed", id, {{"error", name_of(a.what.code)}, {"reason", a.what.detail}});
     if (s->order.automatic && a.what.code != errc::shutting_down) {
         automatic_failed_ = a.what;
@@ -174,6 +205,8 @@ void session_table::publish(session_record& s) {
     snapshot->ended = s.ended;
     snapshot->session_id = s.info.session_id;
     snapshot->proxy_secret = s.proxy_secret;
+    snapshot->secret_hash = s.secret_hash;
+    snapshot->hash = core_.options.hash;
     snapshot->automatic = s.order.automatic;
     snapshot->accepting = s.serving();
     snapshot->bearer = s.last_bearer.token;

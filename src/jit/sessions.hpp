@@ -22,6 +22,7 @@ struct session_record {
     std::shared_ptr<token_keeper> keeper;  // the agent's, or its own where it acts for a user
     bearer last_bearer;                    // what was published last
     secret_ptr proxy_secret;
+    std::string secret_hash;  // in the journal; of an earlier life's secret where there is no other
     std::shared_ptr<std::atomic<bool>> ended = std::make_shared<std::atomic<bool>>(false);
     snapshot_ptr snapshot;  // null until it was open
     std::string closed_because;
@@ -46,10 +47,14 @@ class session_table {
     // The task manager's other parts: ends what a closing session still waits for; is it waited for by anybody?
     std::function<void(std::string const&)> end_requests = [](std::string const&) {};
     std::function<std::size_t(std::string const&)> pending_requests = [](std::string const&) { return std::size_t{0}; };
+    // The AS may have made this task, and did not say so.
+    std::function<void(open_task)> doubtful = [](open_task const&) {};
     std::shared_ptr<token_keeper> agent;
 
     void open(session_order order, callback<opened_session> done);
     void ensure_automatic(callback<snapshot_ptr> done);
+    // As it was when an earlier life of the process ended. Its bearer follows.
+    void resume(open_task const& t);
     void close(std::string const& session_id, callback<session_info> done);
     void close_all(std::function<void()> done);
     // The AS says that the task is not active any more: nothing of the session is served from now on.

@@ -57,6 +57,7 @@ void session_table::perform(session_ptr const& s, machine::wind_down const& a) {
     if (s->snapshot) publish(*s);
     s->in_flight = s->snapshot != nullptr;
     end_requests(id);
+    core_.record(id, records::session_closing{id, s->closed_because});
     core_.emit("session.closing", id, {{"task_id", s->info.task_id}, {"reason", s->closed_because}});
     if (a.opening)
         for (auto& done : std::exchange(s->openers, {})) core_.answer<opened_session>(std::move(done), *a.opening);
@@ -103,7 +104,7 @@ void session_table::perform(session_ptr const& s, machine::finish const&) {
     auto const& id = s->info.session_id;
     s->info.status = session_status::completed;
     s->info.completed_at = core_.wall_now();
-    core_.record(id, records::task_closed{id});
+    core_.record(id, records::task_closed{id, s->closed_because});
     core_.ports.snapshots.withdraw(id);
     // The delegated token was made for this session alone, and completing the task does not end it.
     if (s->keeper != agent && s->last_bearer.token)
@@ -168,6 +169,7 @@ void session_table::bearer_refused(std::string const& session_id, std::uint64_t 
         auto const* g = core_.grants.find(grant_id);
         if (g != nullptr && g->session_id == session_id) {
             core_.grants.drop(grant_id);
+            core_.record(session_id, records::grant_dropped{session_id, grant_id, "the API refused its token"});
             publish(*s);
         }
         return core_.answer<snapshot_ptr>(std::move(done), s->snapshot);

@@ -27,7 +27,7 @@ std::string_view to_string(session_status s) noexcept {
 
 struct task_manager::impl {
     impl(manager_ports ports, task_manager_options options)
-        : shared(ports, options), sessions(shared), desk(shared, sessions), left(shared) {
+        : shared(ports, options), sessions(shared), desk(shared, sessions), left(shared, sessions, desk) {
         agent = std::make_shared<token_keeper>(
             ports.clock, options.expiry_margin,
             [this](callback<access_token> done) {
@@ -42,6 +42,7 @@ struct task_manager::impl {
         sessions.agent = agent;
         sessions.end_requests = [this](std::string const& id) { desk.end_session(id); };
         sessions.pending_requests = [this](std::string const& id) { return desk.pending(id); };
+        sessions.doubtful = [this](open_task t) { left.doubt(std::move(t)); };
     }
 
     core shared;
@@ -122,6 +123,10 @@ agent_token_info task_manager::agent_token() const {
     static constexpr char const* names[] = {"none", "fetching", "live", "failed"};
     return {names[static_cast<std::size_t>(impl_->agent->state())], impl_->agent->expires_at(),
             impl_->agent->last_error()};
+}
+
+recovery_info task_manager::recovered() const {
+    return impl_->left.info();
 }
 
 std::size_t task_manager::live_grants() const {

@@ -135,9 +135,9 @@ void endpoint::wait_read() {
 
 endpoint::peer_state endpoint::look() {
     if (failed_ || !is_open()) return peer_state::gone;
-    if (!buffer_.empty()) return peer_state::has_data;
     // What TLS has read ahead the socket knows nothing of.
-    if (!ssl_ || SSL_has_pending(ssl_.get()) == 0) {
+    bool const empty = buffer_.empty();
+    if (empty && (!ssl_ || SSL_has_pending(ssl_.get()) == 0)) {
         char byte = 0;
         auto const n = ::recv(socket_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
         if (n < 0) {
@@ -148,7 +148,8 @@ endpoint::peer_state endpoint::look() {
         watch_->readable = true;  // the edge may still be on its way
         if (n == 0) return peer_state::gone;
     }
-    return ssl_ ? look_tls() : peer_state::has_data;
+    if (auto const seen = empty && ssl_ ? look_tls() : peer_state::has_data; seen != peer_state::has_data) return seen;
+    return watch_->ended ? peer_state::gone : peer_state::has_data;  // its end may lie behind what it sent before
 }
 
 void endpoint::shutdown_send() noexcept {

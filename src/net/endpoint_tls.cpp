@@ -15,14 +15,19 @@ namespace {
 
 constexpr std::size_t record_size = 16 * 1024;
 constexpr std::size_t most_ciphertext = 512 * 1024;
+// Of the socket, for one call of OpenSSL: a record that lies across two needs two. OpenSSL itself goes on as long as
+// there are records without data (key updates), and a peer can send those without end.
+constexpr int most_reads = 4;
 
 // What the BIO works on. Its address is stable: the endpoint owns it and frees the SSL first.
 struct bio_target {
     int fd;
+    readiness* set;
     watch_ptr state;
     std::string* out;
     std::string early;  // ciphertext that was read before TLS began
     std::size_t early_used = 0;
+    int reads = 0;  // since the last call of OpenSSL
 };
 
 bio_target* target_of(BIO* bio) {
@@ -44,6 +49,7 @@ int bio_read(BIO* bio, char* data, std::size_t size, std::size_t* got) {
         return 1;
     }
     *got = 0;
+    if (target.state->readable && ++target.reads > most_reads) target.set->put_off(target.state);
     if (!target.state->readable) {
         BIO_set_retry_read(bio);
         return 0;
@@ -86,6 +92,12 @@ BIO_METHOD* socket_method() {
     return method;
 }
 
+// Before each call that may read.
+void begin_call(SSL* ssl) {
+    ERR_clear_error();
+    target_of(SSL_get_rbio(ssl))->reads = 0;
+}
+
 error tls_setup_failed() {
     return make_error(errc::internal, "TLS could not be set up");
 }
@@ -97,7 +109,7 @@ result<void> endpoint::attach_tls(SSL_CTX* context) {
     if (!ssl_) return tls_setup_failed();
     auto* bio = BIO_new(socket_method());
     if (bio == nullptr) return tls_setup_failed();
-    BIO_set_data(bio, new bio_target{socket_, watch_, &cipher_out_, std::string(buffer_.data())});
+    BIO_set_data(bio, new bio_target{socket_, &readiness_, watch_, &cipher_out_, std::string(buffer_.data())});
     buffer_.consume(buffer_.size());
     BIO_set_init(bio, 1);
     SSL_set_bio(ssl_.get(), bio, bio);
@@ -150,7 +162,7 @@ io_status endpoint::tls_status(int returned) {
 
 io_result endpoint::handshake() {
     if (failed_) return {io_status::failed, 0};
-    ERR_clear_error();
+    begin_call(ssl_.get());
     auto const returned = SSL_do_handshake(ssl_.get());
     auto status = tls_status(returned);
     if (auto const sent = flush(); sent.status == io_status::failed && status != io_status::ok)
@@ -171,9 +183,9 @@ error endpoint::handshake_error() const {
 }
 
 io_result endpoint::read_tls(std::span<char> into) {
-    ERR_clear_error();
     io_result done{io_status::blocked, 0};
     while (done.bytes < into.size()) {
+        begin_call(ssl_.get());
         auto const n = SSL_read(ssl_.get(), into.data() + done.bytes,
                                 static_cast<int>(std::min<std::size_t>(into.size() - done.bytes, 1 << 30)));
         if (n <= 0) {
@@ -191,7 +203,7 @@ io_result endpoint::read_tls(std::span<char> into) {
 
 // Something is there, which may be no data at all: a session ticket, or the peer's close_notify.
 endpoint::peer_state endpoint::look_tls() {
-    ERR_clear_error();
+    begin_call(ssl_.get());
     char byte = 0;
     auto const peeked = SSL_peek(ssl_.get(), &byte, 1);
     if (peeked > 0) return peer_state::has_data;

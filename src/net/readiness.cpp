@@ -3,6 +3,7 @@
 #include <sys/epoll.h>
 
 #include <array>
+#include <boost/asio/post.hpp>
 #include <cerrno>
 #include <system_error>
 
@@ -42,6 +43,14 @@ result<watch_ptr> readiness::add(int descriptor) {
     if (::epoll_ctl(set_.native_handle(), EPOLL_CTL_ADD, descriptor, &wanted) != 0)
         return make_error(errc::limit_reached, "a socket cannot be watched: " + std::generic_category().message(errno));
     return w;
+}
+
+void readiness::put_off(watch_ptr const& w) {
+    w->readable = false;
+    boost::asio::post(set_.get_executor(), [w] {
+        w->readable = true;
+        w->tell();
+    });
 }
 
 void readiness::forget(watch_ptr w) {

@@ -2,6 +2,7 @@
 
 #include "jitproxy/base/log.hpp"
 #include "jitproxy/http/reply.hpp"
+#include "jitproxy/net/mailbox.hpp"
 #include "jitproxy/proxy/body.hpp"
 #include "jitproxy/proxy/worker.hpp"
 
@@ -10,7 +11,6 @@ namespace jitproxy::proxy {
 namespace {
 constexpr std::size_t most_discarded =
     256 * 1024;  // of a body that nobody wants, before the connection is closed instead
-constexpr milliseconds linger_time{2000};
 }  // namespace
 
 client_connection::client_connection(proxy::worker& w, int socket, std::optional<admission::place> place)
@@ -50,14 +50,16 @@ net::task<> client_connection::refuse() {
 }
 
 net::task<> client_connection::serve() {
-    for (;;) {
+    for (unsigned turns = 1; !cut_; ++turns) {
         auto const state = co_await read_head();
         if (state != head_state::ready) break;
         worker::tally::add(worker_.counts.requests);
         auto const then = co_await handle_request();
         wipe(head_bytes_);  // it may hold proxy credentials
         head_bytes_.clear();
-        if (then == after::close || cut_) break;
+        if (then == after::close) break;
+        // Pipelined requests that are answered at once never wait for anything.
+        if (turns % net::turns_before_breath == 0) co_await net::breathe(worker_.io, waker_);
     }
     co_await linger();
 }
@@ -66,12 +68,16 @@ net::task<client_connection::head_state> client_connection::read_head() {
     auto const& limits = worker_.options.limits.head;
     auto& buffer = stream_.buffer();
     std::size_t looked_at = 0;
+    unsigned reads = 0;
     bool begun = false;
     head_.method = {};  // of the request before: its bytes are gone
     keep_alive_ = false;
     limit_.expires_after(worker_.options.timeouts.client_idle);
     for (;;) {
-        while (looked_at == 0 && buffer.data().starts_with("\r\n")) buffer.consume(2);  // RFC 9112 2.2
+        while (looked_at < 2 && buffer.data().starts_with("\r\n")) {  // RFC 9112 2.2
+            buffer.consume(2);
+            looked_at = 0;
+        }
         auto const end = http::find_head_end(buffer.data(), looked_at);
         if (end != 0) {
             head_bytes_.assign(buffer.data().substr(0, end));
@@ -95,16 +101,18 @@ net::task<client_connection::head_state> client_connection::read_head() {
         auto const got = stream_.try_read(room);
         if (got.status == net::io_status::ok) {
             buffer.commit(got.bytes);
-            continue;
+            if (++reads % net::turns_before_breath != 0) continue;
+            co_await net::breathe(worker_.io, waker_);  // empty lines without end
+        } else {
+            if (got.status != net::io_status::blocked) co_return head_state::ended;
+            if (buffer.empty()) {
+                buffer.release();
+                std::string().swap(head_bytes_);
+                if (worker_.draining) co_return head_state::ended;
+            }
+            stream_.wait_read();
+            co_await waker_.wait();
         }
-        if (got.status != net::io_status::blocked) co_return head_state::ended;
-        if (buffer.empty()) {
-            buffer.release();
-            std::string().swap(head_bytes_);
-            if (worker_.draining) co_return head_state::ended;
-        }
-        stream_.wait_read();
-        co_await waker_.wait();
         if (cut_) co_return head_state::ended;
         if (limit_.expired()) {
             if (begun)
@@ -132,13 +140,16 @@ net::task<client_connection::head_state> client_connection::read_head() {
 }
 
 // Answers with an error of the proxy's own. The connection goes on where the request was read to its end (Java's client
-// and others answer a 407 on the same connection only).
+// and others answer a 407 on the same connection only). What comes behind a refused CONNECT may have been meant for its
+// tunnel: it is not taken for another request (RFC 9931).
 net::task<client_connection::after> client_connection::reject(error e) {
     worker::tally::add(worker_.counts.errors);
     log::debug("request refused", {{"code", name_of(e.code)}, {"detail", e.detail}});
     bool const whole = blame_of(e.code) != blame::client || e.code == errc::session_required ||
                        e.code == errc::session_unknown || e.code == errc::misdirected || e.code == errc::not_found;
-    bool keep = whole && keep_alive_ && !worker_.draining;
+    bool const tunnel_bytes =
+        head_.method == "CONNECT" && (http::mapping_of(e.code).status != 407 || !stream_.buffer().empty());
+    bool keep = whole && keep_alive_ && !worker_.draining && !tunnel_bytes;
     if (keep && body_pending_) keep = co_await discard_body();
     std::string text;
     http::write_error_reply(text, e, {.head_only = head_.method == "HEAD", .keep_alive = keep, .date = worker_.date()});
@@ -188,7 +199,7 @@ net::task<bool> client_connection::send_all(std::string text) {
 net::task<> client_connection::linger() {
     if (!stream_.is_open() || cut_) co_return;
     stream_.shutdown_send();
-    limit_.expires_after(linger_time);
+    limit_.expires_after(worker_.options.timeouts.linger);
     std::size_t discarded = 0;
     while (!cut_ && !limit_.expired() && discarded < most_discarded) {
         auto const got = stream_.try_read(worker_.scratch);

@@ -139,9 +139,7 @@ result<exchange_request> client_connection::plan(http::request_target const& tar
     planned.to.origin = http::origin_of(planned.to.scheme, planned.to.authority);
     planned.host = http::format_authority(planned.to.authority, planned.to.scheme);
     planned.path = target.form == http::target_form::asterisk ? std::string("*") : std::string(target.path);
-    auto const* connection = head_.find(http::field_id::connection);
-    planned.upgrade = head_.find(http::field_id::upgrade) != nullptr && connection != nullptr &&
-                      http::list_contains(connection->value, "upgrade") && head_.version == http::version::http_1_1;
+    planned.upgrade = http::wants_upgrade(head_);
     return planned;
 }
 

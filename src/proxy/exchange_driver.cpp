@@ -1,5 +1,6 @@
 #include "jitproxy/proxy/exchange_driver.hpp"
 
+#include "jitproxy/base/encoding.hpp"
 #include "jitproxy/base/log.hpp"
 #include "jitproxy/http/reply.hpp"
 #include "jitproxy/proxy/worker.hpp"
@@ -13,6 +14,12 @@ constexpr seconds time_between_looks{1};  // at a client that has sent more whil
 bool is_idempotent(std::string_view method) {  // RFC 9110 9.2.2
     return method == "GET" || method == "HEAD" || method == "PUT" || method == "DELETE" || method == "OPTIONS" ||
            method == "TRACE";
+}
+
+// Its answer is the request as the API got it (RFC 9110 9.3.8): a bearer in it would come back to the agent. Some
+// servers take methods for the same in any case.
+bool is_echoed(std::string_view method) {
+    return iequals(method, "TRACE");
 }
 
 std::string justification_of(http::request_head const& head) {
@@ -69,12 +76,12 @@ net::task<bool> exchange_driver::run() {
     }
 }
 
-// Finds the session and what it may use. For what is no protected API nothing is needed.
+// Finds the session and what it may use. Where no bearer is sent nothing is needed.
 net::task<result<jit::request_ready>> exchange_driver::prepare() {
     jit::request_ready ready;
     ready.safe_to_repeat = is_idempotent(request_.head->method);
     ready.keep_authorization = request_.keep_authorization;
-    ready.protected_api = request_.to.api != nullptr;
+    ready.protected_api = request_.to.api != nullptr && !is_echoed(request_.head->method);
     client_.served = request_.session_id;
     if (!ready.protected_api) co_return ready;
 

@@ -16,8 +16,8 @@ bool expects_continue(http::request_head const& head) {  // any other expectatio
 }  // namespace
 
 jit::upstream_failed exchange_driver::failed_with(error what) const {
-    // A failure of the client's is not mended by another connection.
-    bool const ours_to_retry = blame_of(what.code) == blame::upstream;
+    // An origin that is silent has the request: only a connection that has ended may have been a stale one.
+    bool const ours_to_retry = what.code == errc::connection_closed;
     return {std::move(what), reused_ && ours_to_retry, !anything_received_, body_.replayable()};
 }
 
@@ -191,6 +191,8 @@ result<exchange_driver::moved> exchange_driver::take_response_head() {
         bool const switching = response_.status == 101;
         if (switching && !request_.upgrade)
             return make_error(errc::bad_response, request_.to.origin + " switched protocols without being asked to");
+        if (switching && !upload_over_)
+            return make_error(errc::bad_response, request_.to.origin + " switched protocols within the request");
         if (response_.status >= 200 || switching) break;
         if (++interim_ > most_interim)
             return make_error(errc::bad_response, request_.to.origin + " sent too many 1xx answers");
@@ -251,7 +253,7 @@ net::task<jit::response_started> exchange_driver::judge_response() {
     jit::response_started started;
     started.status = response_.status;
     started.replayable = body_.replayable();
-    if (request_.to.api == nullptr) co_return started;
+    if (!session_) co_return started;  // sent without a bearer
     auto const presence = http::find_signal(response_);
     bool const dead = presence == http::signal_presence::none && response_.status == 401 &&
                       iequals(http::bearer_error(response_), "invalid_token");

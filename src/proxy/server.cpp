@@ -1,5 +1,9 @@
 #include "jitproxy/proxy/server.hpp"
 
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -36,6 +40,22 @@ result<worker::acceptor> open_listener(boost::asio::io_context& io, tcp::endpoin
     return result<worker::acceptor>(std::move(socket));
 }
 
+// A descriptor of its own of a socket that listens already.
+result<worker::acceptor> share_listener(boost::asio::io_context& io, int listening, tcp::endpoint& where) {
+    worker::acceptor socket(io.get_executor());
+    auto size = static_cast<socklen_t>(where.capacity());
+    boost::system::error_code ec;
+    int const own = ::fcntl(listening, F_DUPFD_CLOEXEC, 0);
+    if (own < 0 || ::getsockname(own, where.data(), &size) != 0) ec.assign(errno, boost::system::system_category());
+    if (!ec) {
+        where.resize(size);
+        socket.assign(where.protocol(), own, ec);
+    }
+    if (!ec) socket.native_non_blocking(true, ec);
+    if (ec) return make_error(errc::configuration, "a socket that was passed cannot be used: " + ec.message());
+    return result<worker::acceptor>(std::move(socket));
+}
+
 }  // namespace
 
 struct server::impl {
@@ -68,6 +88,19 @@ struct server::impl {
         auto tls = net::upstream_tls::create(rules->apis());
         if (!tls) return tls.error();
         route = {std::move(rules), std::move(*tls), std::make_shared<leaf_contexts>(std::move(authority))};
+        return {};
+    }
+
+    // Workers share its queue: who comes first accepts.
+    result<void> listen_with(int passed) {
+        tcp::endpoint where;
+        for (auto& w : workers) {
+            auto socket = share_listener(w->io, passed, where);
+            if (!socket) return socket.error();
+            w->listen(std::move(*socket));
+        }
+        ::close(passed);
+        listeners.push_back(where);
         return {};
     }
 
@@ -111,8 +144,11 @@ void server::attach(jit::task_manager& manager) {
 }
 
 result<void> server::start() {
-    for (auto const& where : impl_->options.listen)
-        if (auto listening = impl_->listen_on(where); !listening) return listening;
+    for (int const passed : impl_->options.passed)
+        if (auto listening = impl_->listen_with(passed); !listening) return listening;
+    if (impl_->options.passed.empty())
+        for (auto const& where : impl_->options.listen)
+            if (auto listening = impl_->listen_on(where); !listening) return listening;
     std::vector<std::uint16_t> ports;
     for (auto const& l : impl_->listeners) ports.push_back(l.port());
     for (auto& w : impl_->workers) {
@@ -130,6 +166,15 @@ result<void> server::replace_rules(policy::rules_ptr rules, std::shared_ptr<ca::
     if (auto made = impl_->make_route(std::move(rules), std::move(authority)); !made) return made;
     impl_->everywhere([route = impl_->route](worker& w) { w.set_routing(route); });
     return {};
+}
+
+void server::when_alive(std::function<void()> done) {
+    auto const left = std::make_shared<std::size_t>(impl_->workers.size());
+    impl_->everywhere([left, done = std::move(done), &control = impl_->control](worker&) {
+        boost::asio::post(control, [left, done] {
+            if (--*left == 0) done();
+        });
+    });
 }
 
 void server::stop_accepting() {

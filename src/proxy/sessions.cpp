@@ -38,8 +38,7 @@ result<std::string> session_table::authenticate(http::request_head const& head, 
         return std::string();
     }
     auto const session = find(credentials->user);
-    if (!session || !session->accepts() || !session->proxy_secret ||
-        !constant_time_equal(session->proxy_secret->reveal(), credentials->password))
+    if (!session || !session->accepts() || !session->has_secret(credentials->password))
         return make_error(errc::session_unknown,
                           "no open session has these proxy credentials; it may have been closed");
     return credentials->user;

@@ -75,11 +75,7 @@ net::task<> run_tunnel(client_side client, net::endpoint& upstream) {
     while (!(up.over() && down.over()) && !client.cut && !client.limit.expired()) {
         auto const upward = up.step(worker.scratch);
         auto const downward = down.step(worker.scratch);
-        if (upward == flow::progress::failed || downward == flow::progress::failed) {
-            client.stream.reset();  // a cut tunnel must not look like an ended one
-            upstream.reset();
-            break;
-        }
+        if (upward == flow::progress::failed || downward == flow::progress::failed) break;
         if (upward == flow::progress::moved || downward == flow::progress::moved) {
             client.limit.expires_after(worker.options.timeouts.tunnel_idle);
             if (++turns % net::turns_before_breath == 0) co_await net::breathe(worker.io, client.waker);
@@ -87,6 +83,10 @@ net::task<> run_tunnel(client_side client, net::endpoint& upstream) {
         }
         if (up.over() && down.over()) break;
         co_await client.waker.wait();
+    }
+    if (!(up.over() && down.over())) {  // broken, idle for too long, or cut: that must not look like an end
+        client.stream.reset();
+        upstream.reset();
     }
     client.limit.never();
     worker::tally::add(worker.counts.up, upstream.bytes_out);

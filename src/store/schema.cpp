@@ -6,13 +6,15 @@
 
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <string>
 
 namespace jitproxy::store {
 namespace {
 
-// Times are milliseconds since the epoch. `transitions` is the history behind the two other tables.
-constexpr char const* tables = R"sql(
+// What makes schema N of schema N - 1; a new file is brought up from nothing. A step that was released is never
+// changed. Times are milliseconds since the epoch. `transitions` is the history behind the other tables.
+constexpr char const* steps[] = {R"sql(
 CREATE TABLE tasks (
     session_id TEXT PRIMARY KEY,
     task_id    TEXT NOT NULL DEFAULT '',
@@ -44,7 +46,37 @@ CREATE TABLE transitions (
     reason     TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE INDEX transitions_of_session ON transitions (session_id);
-)sql";
+)sql",
+                                 R"sql(
+ALTER TABLE tasks ADD COLUMN closing_at INTEGER;
+ALTER TABLE tasks ADD COLUMN reason TEXT NOT NULL DEFAULT '';
+ALTER TABLE tasks ADD COLUMN name TEXT NOT NULL DEFAULT '';
+ALTER TABLE tasks ADD COLUMN owner TEXT NOT NULL DEFAULT '';
+ALTER TABLE tasks ADD COLUMN owner_pid INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE tasks ADD COLUMN parent TEXT NOT NULL DEFAULT '';
+ALTER TABLE tasks ADD COLUMN justification TEXT NOT NULL DEFAULT '';
+ALTER TABLE tasks ADD COLUMN idle_ms INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE tasks ADD COLUMN secret_hash TEXT NOT NULL DEFAULT '';
+ALTER TABLE permissions ADD COLUMN api TEXT NOT NULL DEFAULT '';
+ALTER TABLE permissions ADD COLUMN justification TEXT NOT NULL DEFAULT '';
+ALTER TABLE permissions ADD COLUMN status_url TEXT NOT NULL DEFAULT '';
+ALTER TABLE permissions ADD COLUMN risk_level TEXT NOT NULL DEFAULT '';
+ALTER TABLE permissions ADD COLUMN expires_at INTEGER;
+ALTER TABLE permissions ADD COLUMN pending_at INTEGER;
+ALTER TABLE permissions ADD COLUMN reason TEXT NOT NULL DEFAULT '';
+CREATE TABLE grants (
+    grant_id    TEXT PRIMARY KEY,
+    session_id  TEXT NOT NULL,
+    request_id  TEXT NOT NULL,
+    need        TEXT NOT NULL,
+    made_at     INTEGER NOT NULL,
+    expires_at  INTEGER,
+    dropped_at  INTEGER,
+    dropped_why TEXT NOT NULL DEFAULT ''
+) STRICT, WITHOUT ROWID;
+CREATE INDEX grants_of_session ON grants (session_id, need);
+)sql"};
+static_assert(std::size(steps) == schema_version);
 
 error cannot(std::string_view doing, std::filesystem::path const& what, int cause) {
     return make_error(errc::storage, "cannot " + std::string{doing} + " " + what.string() + ": " +
@@ -62,12 +94,13 @@ result<void> sync_directory(std::filesystem::path const& directory) {
     return {};
 }
 
-result<void> create_tables(database& d) {
+result<void> bring_up_to_date(database& d, std::int64_t version) {
     auto t = transaction::begin(d);
     if (!t) return t.error();
     auto const marks = "PRAGMA application_id = " + std::to_string(application_id) +
                        "; PRAGMA user_version = " + std::to_string(schema_version);
-    if (auto ok = d.execute(tables); !ok) return ok;
+    for (auto next = version; next < schema_version; ++next)
+        if (auto ok = d.execute(steps[next]); !ok) return ok;
     if (auto ok = d.execute(marks.c_str()); !ok) return ok;
     return t->commit();
 }
@@ -123,7 +156,7 @@ result<void> prepare_schema(database& d, std::filesystem::path const& file) {
                                              "shared memory or locks; use a local one");
     }
     if (auto ok = d.execute("PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF"); !ok) return ok;
-    if (fresh) return create_tables(d);
+    if (fresh) return bring_up_to_date(d, 0);
     auto const verdict = d.read_text("PRAGMA quick_check(1)");
     if (!verdict) return verdict.error();
     if (*verdict != "ok") {
@@ -131,7 +164,7 @@ result<void> prepare_schema(database& d, std::filesystem::path const& file) {
                                              "): restore it, or move it away together with its -wal and -shm files "
                                              "and complete what is still open at the authorization server by hand");
     }
-    return {};
+    return *version < schema_version ? bring_up_to_date(d, *version) : result<void>{};
 }
 
 }  // namespace jitproxy::store

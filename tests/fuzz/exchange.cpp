@@ -196,6 +196,11 @@ class rules {
     }
 
     void refreshing(refresh_bearer const& a, exchange_event const& event, state after) {
+        if (std::holds_alternative<request_ready>(event)) {
+            require(request_.protected_api && !request_.session->bearer && after == state::refreshing, "no bearer yet");
+            require(a.dead_grant.empty() && ++refreshes_ == 1, "nothing is dead");
+            return;
+        }
         auto const* e = std::get_if<response_started>(&event);
         require(e != nullptr && e->signal == signal_kind::dead_token && after == state::refreshing, "a token is dead");
         require(request_.protected_api && !sent_.empty(), "a token of ours");

@@ -79,7 +79,9 @@ class Lines:
 class Proxy:
     """One daemon with a configuration and directories of its own. Use as a context manager."""
 
-    def __init__(self, emulator, config=None, api=None, variables=None):
+    def __init__(self, emulator, config=None, api=None, variables=None, wrapper=(), pass_fds=()):
+        """wrapper: a command line that runs the rest of its arguments, in place of this process."""
+        self.wrapper, self.pass_fds = wrapper, pass_fds
         self.emulator = emulator
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="jp-"))
         self.control = self.dir / "control"
@@ -140,7 +142,8 @@ class Proxy:
         self.config_file.write_text(toml(self.config))
         if self.process:
             self.earlier_logs.append(self.log.text())
-        self.process = subprocess.Popen([JITPROXY, "serve", "-c", self.config_file], env=self.environment(),
+        self.process = subprocess.Popen([*self.wrapper, JITPROXY, "serve", "-c", self.config_file],
+                                        env=self.environment(), pass_fds=self.pass_fds,
                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
         self.log = Lines(self.process.stdout)
         return self.wait_ready()

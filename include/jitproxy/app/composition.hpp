@@ -21,6 +21,7 @@ struct composition_options {
         orphans;  // holds state directories of ended `run`s, whose open tasks are taken over; may be empty
     control::address control;
     std::filesystem::path control_token_file;  // of a TCP control address; made if missing
+    std::vector<int> proxy_sockets;            // listening already, in place of [listen] proxy; owned
     std::string config_file;                   // for status
     std::function<result<void>()> reload;      // POST /v1/reload
 };
@@ -39,6 +40,10 @@ class composition {
     // Rules, CA and log at once; what cannot change without a restart is named in the log. Errors: configuration,
     // storage; then nothing has changed.
     [[nodiscard]] result<void> replace(config const& c);
+
+    // Calls back once every thread has done something since.
+    void when_alive(std::function<void()> done);
+    [[nodiscard]] std::string status_line() const;  // "2 sessions, 1 request waits for a decision"
 
     // Stops accepting, lets requests in flight finish, completes every session. Tells whether every completion was
     // confirmed in time; what was not stays in the journal.

@@ -60,6 +60,7 @@ struct config {
     struct {
         std::string default_mode = "auto";
         milliseconds idle_timeout = std::chrono::minutes{15};
+        std::string on_restart = "close";
     } session;
     struct {
         milliseconds hold = std::chrono::minutes{5};
@@ -77,6 +78,7 @@ struct config {
         milliseconds continue_wait = std::chrono::seconds{1};
         milliseconds tunnel_idle = std::chrono::minutes{10};
         milliseconds pool_idle = std::chrono::minutes{1};
+        milliseconds linger = seconds{2};
         milliseconds drain = seconds{10};
     } timeouts;
     struct {

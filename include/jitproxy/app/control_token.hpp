@@ -8,6 +8,7 @@
 namespace jitproxy::app {
 
 // Made (0600, 256 random bits) where missing. Errors: storage, configuration.
-[[nodiscard]] result<secret_ptr> load_or_make_control_token(std::filesystem::path const& file);
+[[nodiscard]] result<secret_ptr> load_or_make_control_token(std::filesystem::path const& file,
+                                                            std::string_view what = "control token");
 
 }  // namespace jitproxy::app

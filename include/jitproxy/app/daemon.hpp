@@ -24,7 +24,5 @@ int run_daemon(config const& c, secret_ptr client_secret, daemon_options options
 // No core dumps (they would hold tokens), no /proc/PID/environ for others of the same user.
 void forbid_dumps();
 void raise_limits();  // as many descriptors as the hard limit allows
-// sd_notify(3), without libsystemd: nothing where $NOTIFY_SOCKET is not set.
-void notify_service_manager(std::string_view state);
 
 }  // namespace jitproxy::app

@@ -65,6 +65,9 @@ struct basic_credentials {
 [[nodiscard]] std::optional<std::uint32_t> max_forwards(request_head const& head) noexcept;
 // RFC 9110 10.1.4: this client takes trailers in the answer ("TE: trailers", and not of HTTP/1.0).
 [[nodiscard]] bool accepts_trailers(request_head const& head) noexcept;
+// RFC 9110 7.8: the client asks for another protocol. Not for HTTP/2 ("h2c"): its HTTP2-Settings is for one hop only,
+// and what came behind it could not be read here (RFC 9113 3.1 has given it up).
+[[nodiscard]] bool wants_upgrade(request_head const& head) noexcept;
 // RFC 7240 "wait=SECONDS"; nullopt where it is absent or no number.
 [[nodiscard]] std::optional<std::uint32_t> prefer_wait(request_head const& head) noexcept;
 

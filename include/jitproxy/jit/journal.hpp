@@ -19,24 +19,61 @@ struct task {
     std::optional<wall_time> expires_at;
 };
 
-// What can be written. Those of a task outlive a power cut before they are confirmed. Those of a permission outlive the
-// process: what a permission opens at the AS ends with its task, which is there to be completed by then.
+// What a session is taken up again with after a restart, where that is wanted.
+struct session_facts {
+    std::string name;
+    std::string owner;   // "hand", "run", "automatic", or "user": acts for one, whose token is not kept
+    long owner_pid = 0;  // of `run`
+    std::string parent_session_id;
+    std::string justification;
+    milliseconds idle_timeout{0};
+    std::string secret_hash;  // base/keyed_hash of the proxy password; empty: there is none
+};
+struct open_permission {  // waits for a human
+    std::string need;     // origin, space, canonical details
+    std::string api;
+    std::string justification;
+    wall_time asked_at;
+    std::string request_id;
+    std::string status_url;
+    std::string risk_level;
+    std::optional<wall_time> expires_at;
+};
+
+// What can be written, each a transition that is kept with its time and reason. Those of a task outlive a power cut
+// before they are confirmed. Those of a permission outlive the process: what a permission opens at the AS ends with its
+// task, which is there to be completed by then.
 namespace records {
 struct task_opening {
     std::string session_id;
     wall_time at;
+    session_facts about;
 };
 struct task_opened {
     std::string session_id;
     task opened;
 };
-struct task_closed {  // confirmed by the AS, or never came to be
+struct session_closing {  // it is not taken up again
     std::string session_id;
+    std::string reason;
+};
+struct session_resumed {  // its tokens, and the questions without an answer, are lost with the life before
+    std::string session_id;
+};
+struct task_closed {  // confirmed by the AS, never came to be, or given up
+    std::string session_id;
+    std::string reason;
 };
 struct permission_asking {
     std::string session_id;
     std::string need;
     wall_time at;
+    std::string api;
+    std::string justification;
+};
+struct permission_pending {
+    std::string session_id;
+    open_permission what;
 };
 struct permission_settled {
     std::string session_id;
@@ -44,16 +81,28 @@ struct permission_settled {
     std::string request_id;
     std::string outcome;
     wall_time at;
+    std::string reason;
+    std::string grant_id;  // granted only, as is the next
+    std::optional<wall_time> grant_expires_at;
+};
+struct grant_dropped {  // before its time
+    std::string session_id;
+    std::string grant_id;
+    std::string reason;
 };
 }  // namespace records
-using journal_record = std::variant<records::task_opening, records::task_opened, records::task_closed,
-                                    records::permission_asking, records::permission_settled>;
+using journal_record = std::variant<records::task_opening, records::task_opened, records::session_closing,
+                                    records::session_resumed, records::task_closed, records::permission_asking,
+                                    records::permission_pending, records::permission_settled, records::grant_dropped>;
 
 struct open_task {
     std::string session_id;
     std::string task_id;  // empty: its creation was asked for and never answered
     wall_time opened_at;
     std::optional<wall_time> expires_at;
+    bool closing = false;
+    session_facts about;
+    std::vector<open_permission> pending;
 };
 
 class journal {

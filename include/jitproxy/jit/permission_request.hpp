@@ -34,7 +34,10 @@ class permission_request {
     };
 
     // ---- events
-    struct start {};   // somebody needs it (also: again, in `approved`)
+    struct start {};  // somebody needs it (also: again, in `approved`)
+    struct resumed {  // asked for in an earlier life of the process, and not decided then
+        request_state known;
+    };
     struct recorded {  // with an error: the AS must not be told
         result<void> outcome;
     };
@@ -52,7 +55,7 @@ class permission_request {
     };
     struct timer_fired {};
     struct close {};  // the session is closing
-    using event = std::variant<start, recorded, asked, polled, learned, exchanged, timer_fired, close>;
+    using event = std::variant<start, resumed, recorded, asked, polled, learned, exchanged, timer_fired, close>;
 
     // ---- actions
     struct nothing {};
@@ -93,6 +96,7 @@ class permission_request {
 
   private:
     action on(start const& e, wall_time now);
+    action on(resumed const& e, wall_time now);
     action on(recorded const& e, wall_time now);
     action on(asked const& e, wall_time now);
     action on(polled const& e, wall_time now);

@@ -29,6 +29,7 @@ class session_machine {
 
     // ---- events
     struct start {};
+    struct resume_open {};  // it was open in an earlier life of the process, and its task lives
     struct authorized {
         result<void> outcome;
     };
@@ -47,8 +48,8 @@ class session_machine {
         result<completion> answer;
     };
     struct timer_fired {};
-    using event =
-        std::variant<start, authorized, noted, created, recorded, close, drained, completion_answered, timer_fired>;
+    using event = std::variant<start, resume_open, authorized, noted, created, recorded, close, drained,
+                               completion_answered, timer_fired>;
 
     // ---- actions
     struct nothing {};
@@ -87,6 +88,7 @@ class session_machine {
 
   private:
     action on(start const& e);
+    action on(resume_open const& e);
     action on(authorized const& e);
     action on(noted const& e);
     action on(created const& e);

@@ -10,6 +10,7 @@
 #include <unordered_map>
 
 #include "jitproxy/base/clock.hpp"
+#include "jitproxy/base/keyed_hash.hpp"
 #include "jitproxy/base/secret.hpp"
 
 namespace jitproxy::jit {
@@ -27,9 +28,11 @@ struct string_hash {  // heterogeneous lookup
 
 struct session_snapshot {
     std::string session_id;
-    secret_ptr proxy_secret;  // password of the proxy credentials; empty for the automatic session
-    bool automatic = false;   // the one for clients without credentials
-    bool accepting = true;    // false in what is published when closing begins
+    secret_ptr proxy_secret;                 // password of the proxy credentials; empty for the automatic session
+    std::string secret_hash;                 // in its place, where an earlier life of the process made the session
+    std::shared_ptr<keyed_hash const> hash;  // that it is recognised by; may be null
+    bool automatic = false;                  // the one for clients without credentials
+    bool accepting = true;                   // false in what is published when closing begins
     // Shared by every copy and set when closing begins: seen at once, also by a worker with an older copy. May be null.
     std::shared_ptr<std::atomic<bool> const> ended;
     secret_ptr bearer;                    // the agent's own, or the delegated one
@@ -37,6 +40,8 @@ struct session_snapshot {
     // Grants by resource_key(): "METHOD https://host:port/path?query".
     std::unordered_map<std::string, scoped_bearer, string_hash, std::equal_to<>> grants;
 
+    // Are these its proxy credentials? In constant time.
+    [[nodiscard]] bool has_secret(std::string_view given) const;
     // May a request of this session be served now?
     [[nodiscard]] bool accepts() const noexcept {
         return accepting && (!ended || !ended->load(std::memory_order_acquire));

@@ -3,6 +3,7 @@
 // jit/permission_request.hpp.
 #pragma once
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,6 +21,8 @@ struct task_manager_options {
     milliseconds poll_longest{5000};
     seconds denial_memory{10};
     seconds expiry_margin{15};  // a token is not used when less of its life is left (at most a tenth of its life)
+    bool resume = false;        // at the start: take up sessions opened by hand again, or complete their tasks
+    std::shared_ptr<keyed_hash const> hash;  // that their proxy passwords are recognised by; null: none is
 };
 
 struct session_order {
@@ -66,6 +69,12 @@ struct agent_token_info {
     std::string state;  // "none", "fetching", "live", "failed"
     std::optional<wall_time> expires_at;
     std::string last_error;
+};
+
+struct recovery_info {                             // what earlier lives left, and what the AS never confirmed
+    std::map<std::string, std::uint64_t> results;  // "completed", "already_complete", "uncertain"
+    std::size_t waiting = 0;                       // tasks to be completed yet
+    std::vector<open_task> uncertain;              // may be open; their ids are not known
 };
 
 struct manager_ports {
@@ -117,6 +126,7 @@ class task_manager {
     [[nodiscard]] std::vector<request_info> requests() const;
     [[nodiscard]] agent_token_info agent_token() const;
     [[nodiscard]] std::size_t live_grants() const;
+    [[nodiscard]] recovery_info recovered() const;
 
   private:
     struct impl;

@@ -72,7 +72,7 @@ class endpoint {
     void wait_read();
     void wait_write() { watch_->wait_write(); }
 
-    // Has the peer gone, with nothing left to read? Looks without taking anything.
+    // Has the peer gone? Looks without taking anything: it may have sent something before.
     enum class peer_state : std::uint8_t { quiet, has_data, gone };
     [[nodiscard]] peer_state look();
 

@@ -52,6 +52,8 @@ class readiness final : public boost::asio::execution_context::service {
 
     // From now on until the descriptor is closed. Errors: limit_reached.
     [[nodiscard]] result<watch_ptr> add(int descriptor);
+    // There is more to read, but the others have their turn first: until then it counts as drained.
+    void put_off(watch_ptr const& w);
     // The descriptor is being closed.
     void forget(watch_ptr w);
 

@@ -27,7 +27,8 @@ struct timeouts {  // each is the longest that one step may take without progres
     milliseconds continue_wait{1'000};  // for the origin's 100 (Continue), before the client is told to go on
     milliseconds tunnel_idle{600'000};
     milliseconds pool_idle{60'000};
-    milliseconds drain{10'000};  // requests in flight at shutdown
+    milliseconds linger{2'000};  // for the client's end, after ours (with TLS: its close_notify)
+    milliseconds drain{10'000};  // requests in flight at shutdown, or when their session is closed
 };
 struct limits {
     http::head_limits head;
@@ -40,6 +41,7 @@ struct limits {
 };
 struct server_options {
     std::vector<boost::asio::ip::tcp::endpoint> listen;  // port 0: any
+    std::vector<int> passed;                             // sockets that listen already, in place of `listen`; owned
     unsigned workers = 1;
     proxy::timeouts timeouts;
     proxy::limits limits;
@@ -73,6 +75,9 @@ class server final : public jit::snapshot_sink {
     // New configuration for requests that begin from now on. Connections and sessions stay.
     // Errors: configuration (a ca_file or client certificate); then the old one stays.
     [[nodiscard]] result<void> replace_rules(policy::rules_ptr rules, std::shared_ptr<ca::authority const> authority);
+
+    // Calls back on the control thread once every worker has come round.
+    void when_alive(std::function<void()> done);
 
     void stop_accepting();
     // Stops accepting, lets requests in flight finish within timeouts.drain, cuts the rest; calls back on the control

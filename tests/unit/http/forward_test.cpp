@@ -145,6 +145,19 @@ TEST_CASE("a bearer that would break the head is not sent, nor is the agent's ow
     CHECK(sent_fields("Authorization: Basic x\nA: 1\n", options) == fields_of("A: 1\n"));
 }
 
+TEST_CASE("which requests ask for an upgrade") {
+    auto const asks = [](std::string_view fields, std::string_view version = "1.1") {
+        return wants_upgrade(request("GET / HTTP/" + std::string(version) + "\nHost: h\n" + std::string(fields)));
+    };
+    CHECK(asks("Connection: Upgrade\nUpgrade: websocket\n"));
+    CHECK(asks("Connection: keep-alive\nUpgrade: websocket\nConnection: x, upgrade\n"));
+    CHECK_FALSE(asks("Connection: Upgrade\n"));
+    CHECK_FALSE(asks("Upgrade: websocket\n"));
+    CHECK_FALSE(asks("Connection: Upgrade\nUpgrade: websocket\n", "1.0"));
+    CHECK_FALSE(asks("Connection: Upgrade, HTTP2-Settings\nUpgrade: h2c\nHTTP2-Settings: AAMAAABk\n"));
+    CHECK_FALSE(asks("Connection: Upgrade\nUpgrade: websocket\nUpgrade: x, H2C\n"));
+}
+
 TEST_CASE("an upgrade passes where it is asked for") {
     auto options = usual();
     options.upgrade = true;

@@ -161,7 +161,8 @@ TEST_CASE("exchange: the bearer of the first attempt") {
 
     request_ready bare = api();
     bare.session = session(1, true, false);
-    play("no bearer yet", {{bare, "answer as_unreachable", st::relaying}});
+    play("no bearer yet", {{bare, "refresh 1", st::refreshing}, {refreshed(session(2)), "send own2", st::sent}});
+    play("nor later", {{bare, "refresh 1", st::refreshing}, {refresh_failed(), "answer as_unreachable", st::relaying}});
     bare.grant = &cached_grant;
     play("no bearer, but a grant", {{bare, "send scoped_cached", st::sent}});
 

@@ -210,6 +210,11 @@ class fake_journal final : public journal {
     std::vector<open_task> left;                     // of an earlier life
     std::map<std::string, std::string> open;         // session → task id
     std::map<std::string, std::string> permissions;  // need → outcome, "" while it is open
+    std::map<std::string, session_facts> about;      // by session
+    std::map<std::string, std::string> reasons;      // session → why it closes
+    std::map<std::string, open_permission> pending;  // by need
+    std::vector<records::permission_settled> settled;
+    std::vector<std::string> dropped;
 
     void write(journal_record what, callback<void> done) override {
         queue_.emplace_back(std::move(what), std::move(done));
@@ -235,19 +240,43 @@ class fake_journal final : public journal {
 
   private:
     result<void> put(records::task_opening const& r) {
-        return note("opening", [&] { open[r.session_id] = ""; });
+        return note("opening", [&] {
+            open[r.session_id] = "";
+            about[r.session_id] = r.about;
+        });
     }
     result<void> put(records::task_opened const& r) {
         return note("opened " + r.opened.task_id, [&] { open[r.session_id] = r.opened.task_id; });
     }
+    result<void> put(records::session_closing const& r) {
+        reasons[r.session_id] = r.reason;
+        return {};
+    }
+    result<void> put(records::session_resumed const&) {
+        return note("resumed", [] {});
+    }
     result<void> put(records::task_closed const& r) {
-        return note("closed", [&] { open.erase(r.session_id); });
+        return note("closed", [&] {
+            open.erase(r.session_id);
+            reasons[r.session_id] = r.reason;
+        });
+    }
+    result<void> put(records::permission_pending const& r) {
+        pending[r.what.need] = r.what;
+        return {};
+    }
+    result<void> put(records::grant_dropped const& r) {
+        dropped.push_back(r.grant_id + ": " + r.reason);
+        return {};
     }
     result<void> put(records::permission_asking const& r) {
         return note("asking " + r.need, [&] { permissions[r.need] = ""; });
     }
     result<void> put(records::permission_settled const& r) {
-        return note("settled " + r.request_id + " " + r.outcome, [&] { permissions[r.need] = r.outcome; });
+        return note("settled " + r.request_id + " " + r.outcome, [&] {
+            permissions[r.need] = r.outcome;
+            settled.push_back(r);
+        });
     }
     template <class Change>
     result<void> note(std::string const& what, Change change) {

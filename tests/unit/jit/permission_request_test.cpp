@@ -334,6 +334,7 @@ TEST_CASE("permission request: every event in every state") {
     };
     std::vector<event_row> const events{
         {"start", pr::start{}, {{st::idle, "record"}, {st::approved, "exchange"}}},
+        {"resumed", pr::resumed{pending()}, {{st::idle, "pause 500"}}},
         {"recorded", recorded(), {{st::recording, "ask"}}},
         {"asked", pr::asked{approved()}, {{st::asking, "exchange"}}},
         {"polled", pr::polled{approved()}, {{st::polling, "exchange"}}},

@@ -180,6 +180,7 @@ TEST_CASE("session: every event in every state") {
     };
     std::vector<event_row> const events{
         {"start", sm::start{}, {{st::idle, "get bearer"}}},
+        {"resume_open", sm::resume_open{}, {{st::idle, "announce"}}},
         {"authorized", authorized(), {{st::authorizing, "note"}}},
         {"noted", noted(), {{st::noting, "create"}}},
         {"created", created(), {{st::creating, "record t"}}},

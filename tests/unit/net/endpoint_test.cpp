@@ -210,6 +210,11 @@ TEST_CASE("looking takes nothing") {
     SECTION("the end") {
         w.far->end();
     }
+    SECTION("the end, behind something unread") {
+        w.far->send("unread");
+        w.far->end();
+        w.run_until([&] { return w.near->look() == peer_state::gone; });
+    }
     SECTION("a reset") {
         w.far->reset();
     }
@@ -291,6 +296,20 @@ TEST_CASE("over TLS: a record that was read ahead is data too, though the socket
     CHECK(w.near->look() == peer_state::has_data);
     CHECK(w.read() == "unasked");
     CHECK(w.near->look() == peer_state::quiet);
+}
+
+TEST_CASE("over TLS: key updates, however many, are not all read at once") {
+    tls_ends w;
+    (void)w.near->look();  // tickets
+    for (int i = 0; i < 6000; ++i) {
+        REQUIRE(SSL_key_update(w.far->tls(), SSL_KEY_UPDATE_NOT_REQUESTED) == 1);
+        REQUIRE(SSL_do_handshake(w.far->tls()) == 1);
+    }
+    w.far->send("data");
+    w.run_until([&] { return w.readable(); });
+    CHECK(w.status_of_read() == io_status::blocked);
+    CHECK(w.readable());
+    CHECK(w.read() == "data");
 }
 
 TEST_CASE("over TLS: a peer that reads slowly gets everything in order, and then the end") {

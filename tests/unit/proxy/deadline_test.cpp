@@ -85,6 +85,23 @@ TEST_CASE("an answer that does not come: 504") {
     CHECK(site.ended());
 }
 
+TEST_CASE("an answer that does not come on a kept connection: the request is not sent again") {
+    rig r;
+    auto client = r.client();
+    client.send(r.get("/1"));
+    auto site = r.site.accept();
+    (void)site.read_head();
+    site.send(fine);
+    (void)client.read_head();
+    CHECK(client.read(2) == "ok");
+    client.send("DELETE " + r.url("/2") + " HTTP/1.1\r\nHost: x\r\n\r\n");
+    CHECK(site.read_head().starts_with("DELETE /2 "));
+    r.advance(seconds(61));
+    CHECK(client.read_head().starts_with("HTTP/1.1 504 "));
+    CHECK(site.ended());
+    CHECK_FALSE(r.site.visited());
+}
+
 TEST_CASE("an answer that stops within its body: visibly broken") {
     rig r;
     auto client = r.client();
@@ -125,7 +142,7 @@ TEST_CASE("a client that stops reading loses its connection, and the origin's is
     CHECK(site.gone());
 }
 
-TEST_CASE("a tunnel without a byte either way ends") {
+TEST_CASE("a tunnel without a byte either way is cut") {
     rig r;
     auto client = r.client();
     client.send("CONNECT " + r.site.at() + " HTTP/1.1\r\nHost: x\r\n\r\n");
@@ -137,9 +154,11 @@ TEST_CASE("a tunnel without a byte either way ends") {
     CHECK(site.read(11) == "still there");
     r.advance(seconds(400));
     CHECK(client.silent(150));
+    site.send("the beginning");
+    CHECK(client.read(13) == "the beginning");
     r.advance(seconds(601));
-    CHECK(client.gone());
-    CHECK(site.gone());
+    CHECK(client.reset_by_peer());  // neither side may take what it has for the whole
+    CHECK(site.reset_by_peer());
 }
 
 TEST_CASE("a client that never closes is not waited for") {

@@ -169,6 +169,7 @@ TEST_CASE("a client that leaves while a human is asked is not acted for") {
     (void)site.read_head();
     site.send(wants("doc"));
     while (r.as.asked == 0) std::this_thread::yield();
+    if (GENERATE(false, true)) client.send(r.get("/next"));
     client.close();
     while (r.counters().open_connections != 0) std::this_thread::yield();
     r.as.decision = request_status::approved;
@@ -276,6 +277,23 @@ TEST_CASE("a redirect to another host is the client's to follow, without a beare
     client.send("GET http://127.0.0.1:" + std::to_string(elsewhere.port()) + "/ HTTP/1.1\r\nHost: x\r\n\r\n");
     auto other = elsewhere.accept();
     CHECK(other.read_head().find("Authorization") == std::string::npos);
+}
+
+TEST_CASE("a TRACE, which the API sends back as it came, carries no bearer and asks for nothing") {
+    rig r(protect());
+    auto client = r.client();
+    std::string const method = GENERATE("TRACE", "trace");
+    client.send(method + " " + r.url("/doc") + " HTTP/1.1\r\nHost: x\r\n\r\n");
+    auto site = r.site.accept();
+    CHECK(site.read_head().find("Authorization") == std::string::npos);
+    site.send(wants("doc"));
+    auto const head = client.read_head();
+    CHECK(head.starts_with("HTTP/1.1 403 "));
+    CHECK(head.find("JIT-") == std::string::npos);
+    CHECK(client.read(2) == "no");
+    CHECK(r.as.asked == 0);
+    client.send(r.get("/doc"));
+    CHECK(bearer_of(site.read_head()) == "agent-1");
 }
 
 TEST_CASE("a 403 to a request that waits for 100 (Continue) costs no upload") {

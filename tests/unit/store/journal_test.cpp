@@ -4,13 +4,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <fstream>
 #include <functional>
 
 #include "catch.hpp"
 #include "directory.hpp"
 #include "jitproxy/store/database.hpp"
+#include "schema_1.hpp"
 
 using namespace jitproxy;
+using std::chrono::minutes;
 using store::sqlite_journal;
 namespace records = jit::records;
 
@@ -91,7 +94,7 @@ TEST_CASE("closing and opening again keeps what is open") {
         REQUIRE(j->write(records::task_opening{"ses_1", at(1)}).has_value());
         REQUIRE(j->write(records::task_opened{"ses_1", {"tsk_1", at(600)}}).has_value());
         REQUIRE(j->write(records::task_opening{"ses_2", at(2)}).has_value());
-        REQUIRE(j->write(records::task_closed{"ses_2"}).has_value());
+        REQUIRE(j->write(records::task_closed{"ses_2", "never came to be"}).has_value());
     }
     auto const open = left(*opened(d.path()));
     REQUIRE(open.size() == 1);
@@ -176,7 +179,7 @@ TEST_CASE("permissions and every change of state are kept with time and reason")
             j->write(records::permission_settled{"ses_1", R"({"type":"a"})", "req_2", "granted", at(6)}).has_value());
         REQUIRE(j->write(records::task_closed{"ses_1"}).has_value());
         REQUIRE(j->write(records::task_opening{"ses_2", at(7)}).has_value());
-        REQUIRE(j->write(records::task_closed{"ses_2"}).has_value());
+        REQUIRE(j->write(records::task_closed{"ses_2", "never came to be"}).has_value());
     }
     CHECK(look(d,
                "SELECT group_concat(line, ' | ') FROM (SELECT need || ' ' || request_id || ' ' || outcome AS line "
@@ -225,5 +228,118 @@ TEST_CASE("settings that durability rests on") {
     test::directory d;
     auto const j = opened(d.path());
     CHECK(look(d, "PRAGMA journal_mode") == "wal");
-    CHECK(look(d, "PRAGMA user_version") == "1");
+    CHECK(look(d, "PRAGMA user_version") == "2");
+}
+
+TEST_CASE("a journal of the first schema is brought up to date, and nothing in it is lost") {
+    test::directory d;
+    std::ofstream{d.file("journal.db")};
+    {
+        auto db = store::database::open(d.file("journal.db"));
+        REQUIRE(db.has_value());
+        REQUIRE(db->execute(test::schema_1).has_value());
+    }
+    {
+        auto const j = opened(d.path());
+        auto const open = left(*j);
+        REQUIRE(open.size() == 2);
+        CHECK(open[0].session_id == "ses_open");
+        CHECK(open[0].task_id == "tsk_1");
+        CHECK(open[0].expires_at == std::optional{at(900)});
+        CHECK(open[0].about.owner.empty());
+        CHECK_FALSE(open[0].closing);
+        CHECK(open[0].pending.empty());
+        CHECK(open[1].session_id == "ses_opening");
+        CHECK(look(d, "PRAGMA user_version") == "2");
+        CHECK(look(d, "SELECT count(*) FROM transitions") == "2");
+        CHECK(look(d, "SELECT request_id || outcome FROM permissions WHERE id = 2") == "req_1granted");
+        CHECK(j->write(records::permission_settled{"ses_open", "https://a:443 {}", "req_2", "granted", at(600), "",
+                                                   "grt_1", at(700)})
+                  .has_value());
+        CHECK(j->write(records::task_closed{"ses_open", "restart"}).has_value());
+    }
+    CHECK(left(*opened(d.path())).size() == 1);
+    CHECK(look(d, "SELECT reason FROM tasks WHERE session_id = 'ses_open'") == "restart");
+    CHECK(look(d, "SELECT dropped_why FROM grants") == "session closed");
+}
+
+TEST_CASE("what a session is taken up again with comes back as it was written") {
+    test::directory d;
+    {
+        auto const j = opened(d.path());
+        for (auto const* id : {"ses_1", "ses_2"}) {
+            jit::session_facts about{"name", "hand", 0, "ses_parent", "why", minutes(7), "hash"};
+            REQUIRE(j->write(records::task_opening{id, at(1), about}).has_value());
+            REQUIRE(j->write(records::task_opened{id, {std::string("tsk_") + id, {}}}).has_value());
+        }
+        for (auto const* need : {"o {1}", "o {2}", "o {3}"})
+            REQUIRE(j->write(records::permission_asking{"ses_1", need, at(2), "acme", "because"}).has_value());
+        for (auto const* need : {"o {1}", "o {2}"}) {
+            jit::open_permission p{need, "acme", "because", at(2), "req_1", "/status", "high", at(900)};
+            REQUIRE(j->write(records::permission_pending{"ses_1", p}).has_value());
+        }
+        REQUIRE(j->write(records::permission_settled{"ses_1", "o {2}", "req_2", "denied", at(5), "no"}).has_value());
+        REQUIRE(j->write(records::session_closing{"ses_2", "idle"}).has_value());
+        CHECK(j->write(records::permission_pending{"ses_1", {"never asked", "", "", at(2), "r", "", "", {}}})
+                  .error()
+                  .code == errc::internal);
+    }
+    auto const j = opened(d.path());
+    auto const open = left(*j);
+    REQUIRE(open.size() == 2);
+    auto const& a = open[0].about;
+    CHECK(a.name == "name");
+    CHECK(a.owner == "hand");
+    CHECK(a.parent_session_id == "ses_parent");
+    CHECK(a.justification == "why");
+    CHECK(a.idle_timeout == minutes(7));
+    CHECK(a.secret_hash == "hash");
+    CHECK_FALSE(open[0].closing);
+    CHECK(open[1].closing);
+    REQUIRE(open[0].pending.size() == 1);
+    auto const& p = open[0].pending[0];
+    CHECK(p.need == "o {1}");
+    CHECK(p.api == "acme");
+    CHECK(p.justification == "because");
+    CHECK(p.asked_at == at(2));
+    CHECK(p.request_id == "req_1");
+    CHECK(p.status_url == "/status");
+    CHECK(p.risk_level == "high");
+    CHECK(p.expires_at == std::optional{at(900)});
+    // Taken up again: what was asked for and never answered is lost with the life before.
+    REQUIRE(j->write(records::session_resumed{"ses_1"}).has_value());
+    CHECK(look(d, "SELECT group_concat(need || outcome) FROM permissions WHERE state = 'settled'") ==
+          "o {2}denied,o {3}lost");
+}
+
+TEST_CASE("grants are kept with request, expiry and end, and without their tokens") {
+    test::directory d;
+    auto const j = opened(d.path());
+    REQUIRE(j->write(records::task_opening{"ses_1", at(1)}).has_value());
+    int n = 0;
+    for (auto const* need : {"a", "b", "a"}) {
+        auto const serial = std::to_string(++n);
+        REQUIRE(j->write(records::permission_asking{"ses_1", need, at(2)}).has_value());
+        REQUIRE(j->write(records::permission_settled{"ses_1", need, "req_" + serial, "granted", at(3), "",
+                                                     "grt_" + serial, at(300)})
+                    .has_value());
+    }
+    REQUIRE(j->write(records::grant_dropped{"ses_1", "grt_2", "the API refused its token"}).has_value());
+    CHECK(look(d, "SELECT group_concat(grant_id || ' ' || request_id || ' ' || dropped_why, ', ') FROM grants") ==
+          "grt_1 req_1 replaced, grt_2 req_2 the API refused its token, grt_3 req_3 ");
+    REQUIRE(j->write(records::session_closing{"ses_1", "closed"}).has_value());
+    CHECK(look(d, "SELECT dropped_why FROM grants WHERE grant_id = 'grt_3'") == "session closed");
+    CHECK(look(d, "SELECT expires_at FROM grants WHERE grant_id = 'grt_3'") == "1750000300000");
+}
+
+TEST_CASE("one record that contradicts the journal does not touch those beside it") {
+    test::directory d;
+    auto const j = opened(d.path());
+    auto const outcomes = j->write_all({records::task_opening{"ses_1", at(1)}, records::task_opened{"ses_9", {"t", {}}},
+                                        records::task_opening{"ses_2", at(2)}});
+    REQUIRE(outcomes.size() == 3);
+    CHECK(outcomes[0].has_value());
+    CHECK(outcomes[1].error().code == errc::internal);
+    CHECK(outcomes[2].has_value());
+    CHECK(left(*j).size() == 2);
 }

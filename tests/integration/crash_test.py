@@ -1,0 +1,8 @@
+"""Twenty kills in the middle of a busy run; scripts/crash-test makes two hundred."""
+import crashing
+
+
+def test_nothing_outlives_twenty_kills(emulator):
+    summary, problems = crashing.crash(emulator, kills=20, seed=1)
+    assert not problems, "\n".join([str(summary), *problems])
+    assert summary["answers"].get(200, 0) > 0
