@@ -112,8 +112,7 @@ TEST_CASE("permission request: polls with growing pauses") {
         steps.push_back({now, pr::polled{pending()}, "pause " + std::to_string(pauses[i + 1]), st::pending});
     }
     steps.push_back({now + 5, pr::timer_fired{},
-                     "poll " + std::to_string(3'600'000 - std::lround((now + 5) * 1000) + 5000),
-                     st::polling});
+                     "poll " + std::to_string(3'600'000 - std::lround((now + 5) * 1000) + 5000), st::polling});
     steps.push_back({now + 5, pr::polled{approved()}, "exchange", st::exchanging});
     play("growing", steps);
 }
