@@ -6,6 +6,7 @@
 #include <boost/asio/post.hpp>
 #include <cerrno>
 #include <system_error>
+#include <utility>
 
 namespace jitproxy::net {
 
@@ -33,6 +34,7 @@ void readiness::shutdown() {
     boost::system::error_code ignored;
     set_.close(ignored);
     forgotten_.clear();
+    put_off_.clear();
 }
 
 result<watch_ptr> readiness::add(int descriptor) {
@@ -47,9 +49,13 @@ result<watch_ptr> readiness::add(int descriptor) {
 
 void readiness::put_off(watch_ptr const& w) {
     w->readable = false;
-    boost::asio::post(set_.get_executor(), [w] {
-        w->readable = true;
-        w->tell();
+    put_off_.push_back(w);
+    if (put_off_.size() > 1) return;
+    boost::asio::post(set_.get_executor(), [this] {
+        for (auto const& each : std::exchange(put_off_, {})) {
+            each->readable = true;
+            each->tell();
+        }
     });
 }
 

@@ -74,6 +74,7 @@ class readiness final : public boost::asio::execution_context::service {
     set_descriptor set_;
     bool dispatching_ = false;
     std::vector<watch_ptr> forgotten_;  // edges that are being told may still name them
+    std::vector<watch_ptr> put_off_;    // their turn comes behind the others'
 };
 
 }  // namespace jitproxy::net
