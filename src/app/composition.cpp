@@ -9,9 +9,9 @@
 #include "jitproxy/app/client_environment.hpp"
 #include "jitproxy/app/config_keys.hpp"
 #include "jitproxy/app/config_load.hpp"
-#include "jitproxy/app/control_token.hpp"
 #include "jitproxy/app/endpoint.hpp"
 #include "jitproxy/app/paths.hpp"
+#include "jitproxy/app/secret_file.hpp"
 #include "jitproxy/app/settings.hpp"
 #include "jitproxy/base/log.hpp"
 #include "jitproxy/control/server.hpp"
@@ -126,15 +126,14 @@ void composition::impl::build(secret_ptr client_secret) {
     serving.passed = options.proxy_sockets;
     proxy = std::make_unique<proxy::server>(io, std::move(serving), rules, authority);
     auto of_sessions = manager_settings(settings);
-    of_sessions.hash = std::make_shared<keyed_hash const>(
-        need(load_or_make_control_token(options.state / "journal.key", "journal's key")));
+    of_sessions.hash = std::make_shared<keyed_hash const>(need(load_or_make_secret(options.state / "journal.key")));
     manager = std::make_unique<jit::task_manager>(jit::manager_ports{*meter, *journal, clock, *proxy, hub},
                                                   std::move(of_sessions));
     proxy->attach(*manager);
     api = std::make_unique<control::api>(*manager, clock, hub, view());
     control::server_options socket;
     socket.address = options.control;
-    if (!socket.address.is_unix()) socket.token = need(load_or_make_control_token(options.control_token_file));
+    if (!socket.address.is_unix()) socket.token = need(load_or_make_secret(options.control_token_file));
     control = std::make_unique<control::server>(io, *api, hub, std::move(socket));
 }
 

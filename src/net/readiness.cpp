@@ -43,7 +43,8 @@ result<watch_ptr> readiness::add(int descriptor) {
     wanted.events = all_edges;
     wanted.data.ptr = w.get();
     if (::epoll_ctl(set_.native_handle(), EPOLL_CTL_ADD, descriptor, &wanted) != 0)
-        return make_error(errc::limit_reached, "a socket cannot be watched: " + std::generic_category().message(errno));
+        return make_error(errc::limit_reached, "a socket cannot be watched: " + std::generic_category().message(errno) +
+                                                   "; the system's limit is fs.epoll.max_user_watches");
     return w;
 }
 
