@@ -1,6 +1,7 @@
 #include "jitproxy/app/adoption.hpp"
 
 #include "jitproxy/base/log.hpp"
+
 namespace jitproxy::app {
 namespace records = jit::records;
 namespace fs = std::filesystem;
@@ -32,8 +33,8 @@ std::size_t adopt_orphans(fs::path const& runs, store::sqlite_journal& into) {
     for (auto const& directory : directories) {
         if (!fs::exists(directory / "journal.db", ec)) continue;  // being made just now, or nothing in it
         auto journal = store::sqlite_journal::open(directory);
-        if (!journal) continue;  // its owner lives
-        auto const moved = move_tasks(**journal, into);
+        if (journal.has_error() && journal.error().code == errc::in_use) continue;  // its owner lives
+        auto const moved = journal ? move_tasks(**journal, into) : result<std::size_t>(journal.error());
         if (!moved) {
             log::warning("tasks of an ended run cannot be taken over",
                          {{"directory", directory.string()}, {"why", moved.error().detail}});

@@ -109,7 +109,7 @@ void check_journal(findings& f, std::filesystem::path const& state) {
               "make room: no session can be opened, and no permission asked for, that is not in the journal first");
     if (!std::filesystem::exists(state / "journal.db", ec)) return f.note("there is no journal yet");
     auto const journal = store::sqlite_journal::open(state);
-    if (journal.has_error() && journal.error().detail.starts_with("another jitproxy"))
+    if (journal.has_error() && journal.error().code == errc::in_use)
         return f.note("the journal is in use: " + journal.error().detail);
     auto const left = journal ? (*journal)->left_open() : result<std::vector<jit::open_task>>(journal.error());
     if (!left) return f.bad("the journal cannot be used", left.error().detail);

@@ -45,7 +45,7 @@ int serve(common_options const& o) {
     if (!passed) return fail(passed.error());
 
     daemon_options d;
-    for (auto const& s : *passed) d.parts.proxy_sockets.push_back(s.descriptor);
+    d.parts.proxy_sockets = std::move(*passed);
     d.parts.state = *state;
     d.parts.orphans = *state / "runs";
     d.parts.control = *control;

@@ -9,9 +9,9 @@
 #include "jitproxy/app/client_environment.hpp"
 #include "jitproxy/app/config_keys.hpp"
 #include "jitproxy/app/config_load.hpp"
-#include "jitproxy/app/control_token.hpp"
 #include "jitproxy/app/endpoint.hpp"
 #include "jitproxy/app/paths.hpp"
+#include "jitproxy/app/secret_file.hpp"
 #include "jitproxy/app/settings.hpp"
 #include "jitproxy/base/log.hpp"
 #include "jitproxy/control/callback_listener.hpp"
@@ -137,8 +137,7 @@ void composition::impl::build(secret_ptr client_secret) {
     serving.passed = options.proxy_sockets;
     proxy = std::make_unique<proxy::server>(io, std::move(serving), rules, authority);
     auto of_sessions = manager_settings(settings);
-    of_sessions.hash = std::make_shared<keyed_hash const>(
-        need(load_or_make_control_token(options.state / "journal.key", "journal's key")));
+    of_sessions.hash = std::make_shared<keyed_hash const>(need(load_or_make_secret(options.state / "journal.key")));
     if (auto const where = parse_endpoint(settings.approval.callback_listen)) {
         control::callback_options listening;
         listening.address.host = where->address;
@@ -154,7 +153,7 @@ void composition::impl::build(secret_ptr client_secret) {
     api = std::make_unique<control::api>(*manager, clock, hub, view());
     control::server_options socket;
     socket.address = options.control;
-    if (!socket.address.is_unix()) socket.token = need(load_or_make_control_token(options.control_token_file));
+    if (!socket.address.is_unix()) socket.token = need(load_or_make_secret(options.control_token_file));
     control = std::make_unique<control::server>(io, *api, hub, std::move(socket));
 }
 

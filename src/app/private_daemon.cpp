@@ -71,7 +71,8 @@ result<private_daemon> private_daemon::start(config const& c, secret_ptr const& 
                                              variable_lookup const& variables) {
     auto made = start_once(c, client_secret, variables);
     // Another daemon that starts at this very moment may have taken our state, still empty, for that of an ended run.
-    if (!made && made.error().code == errc::storage) return start_once(c, client_secret, variables);
+    if (!made && (made.error().code == errc::in_use || made.error().code == errc::storage))
+        return start_once(c, client_secret, variables);
     return made;
 }
 

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <string>
 
 namespace jitproxy::app {
 
@@ -65,7 +66,7 @@ milliseconds watchdog_time() {
     return milliseconds{number_in("WATCHDOG_USEC") / 1000};
 }
 
-result<std::vector<passed_socket>> take_passed_sockets() {
+result<std::vector<int>> take_passed_sockets() {
     auto const count = number_in("LISTEN_PID") == getpid() ? number_in("LISTEN_FDS") : 0;
     auto const* text = std::getenv("LISTEN_FDNAMES");
     std::string names = text != nullptr ? text : "";
@@ -73,21 +74,20 @@ result<std::vector<passed_socket>> take_passed_sockets() {
     if (count < 0 || count > most_passed)
         return make_error(errc::configuration, "$LISTEN_FDS is " + std::to_string(count) + "; at most " +
                                                    std::to_string(most_passed) + " sockets can be passed");
-    std::vector<passed_socket> all;
+    std::vector<int> all;
     for (int fd = first_passed; fd < first_passed + count; ++fd) {
         auto const end = names.find(':');
-        passed_socket s{fd, names.substr(0, end)};
+        auto const name = names.substr(0, end);
         names = end == std::string::npos ? "" : names.substr(end + 1);
         fcntl(fd, F_SETFD, FD_CLOEXEC);
         // "unknown" and the unit's own name are what systemd says where FileDescriptorName= is not set.
-        if (s.name.empty() || s.name == "unknown" || s.name == "jitproxy.socket") s.name = "proxy";
-        if (s.name != "proxy")
-            return make_error(errc::configuration, "a socket named \"" + s.name +
+        if (!name.empty() && name != "unknown" && name != "jitproxy.socket" && name != "proxy")
+            return make_error(errc::configuration, "a socket named \"" + name +
                                                        "\" was passed: FileDescriptorName=proxy is the only one known");
         if (!is_listening_tcp(fd))
             return make_error(errc::configuration,
                               "descriptor " + std::to_string(fd) + " was passed and is no listening TCP socket");
-        all.push_back(std::move(s));
+        all.push_back(fd);
     }
     return all;
 }

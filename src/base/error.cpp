@@ -62,6 +62,7 @@ constexpr entry table[] = {
     {errc::limit_reached, "limit_reached", ours, true},
     {errc::shutting_down, "shutting_down", ours, true},
     {errc::storage, "storage", ours, false},
+    {errc::in_use, "in_use", ours, false},
     {errc::internal, "internal", ours, false},
 };
 

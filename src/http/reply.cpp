@@ -64,6 +64,7 @@ constexpr entry table[] = {
     {errc::limit_reached, {503, "connection_limit_reached", "The proxy is at one of its limits"}},
     {errc::shutting_down, {503, "proxy_internal_response", "The proxy or the session is closing"}},
     {errc::storage, {503, "proxy_internal_error", "The proxy's state cannot be written"}},
+    {errc::in_use, {503, "proxy_internal_error", "The proxy's state belongs to another process"}},
     {errc::internal, {500, "proxy_internal_error", "A defect in the proxy"}},
 };
 

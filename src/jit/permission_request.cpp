@@ -206,7 +206,7 @@ permission_request::action permission_request::fetch_token() {
     return exchange{};
 }
 
-permission_request::action permission_request::end(permission_status status, std::string reason) {
+permission_request::action permission_request::end(permission_status status, std::string const& reason) {
     state_ = state::settled;
     outcome_ = status;
     settle done;

@@ -1,5 +1,6 @@
 // Permission requests that outlive the process: how they are named in the journal's terms, and taken up again.
-#include "jitproxy/base/id.hpp"
+#include <algorithm>
+
 #include "permissions.hpp"
 
 namespace jitproxy::jit {
@@ -10,19 +11,17 @@ std::string entry_key(std::string_view session_id, std::string_view origin, std:
     return key;
 }
 
+// The same need at another origin is another. An origin has no space in it.
+std::string journal_name(permission_entry const& e) {
+    return e.origin + ' ' + e.needs;
+}
+
 void permission_desk::resume(std::string const& session_id, open_permission const& p) {
-    auto const space = p.need.find(' ');
-    if (space == std::string::npos) return;
-    auto const e = std::make_shared<permission_entry>(
-        core_.ports.clock, permission_timing{core_.options.poll_first, core_.options.poll_longest});
-    auto details = parse_json_object(std::string_view(p.need).substr(space + 1), errc::storage);
+    auto const space = std::min(p.need.find(' '), p.need.size());
+    auto const needs = p.need.substr(std::min(space + 1, p.need.size()));
+    auto details = parse_json_object(needs, errc::storage);
     if (!details) return core_.report(details.error(), session_id);
-    e->local_id = random_id("local").replace(5, 1, "-");
-    e->session_id = session_id;
-    e->origin = p.need.substr(0, space);
-    e->needs = p.need.substr(space + 1);
-    e->key = entry_key(session_id, e->origin, e->needs);
-    e->details = std::move(*details);
+    auto const e = make_entry(session_id, p.need.substr(0, space), needs, std::move(*details));
     e->api = p.api;
     e->justification = p.justification;
     e->created_at = p.asked_at;

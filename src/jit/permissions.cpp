@@ -14,36 +14,37 @@ constexpr seconds longest_ttl{900};      // protocol.md section 2
 constexpr seconds default_ttl{300};
 constexpr seconds hint_pause{1};  // between two polls that hints bring about
 
-// What the journal calls a need: the same one at another origin is another.
-std::string in_journal(permission_entry const& e) {
-    return e.origin + ' ' + e.needs;
-}
-
 open_permission facts_of(permission_entry const& e) {
     auto const& known = e.machine.known();
-    return {in_journal(e),    e.api,           e.justification, e.created_at, known.request_id, known.status_url,
+    return {journal_name(e),  e.api,           e.justification, e.created_at, known.request_id, known.status_url,
             known.risk_level, known.expires_at};
 }
 
 }  // namespace
 
-entry_ptr permission_desk::open_entry(permission_need const& need, json::object const& details,
-                                      std::string const& needs) {
-    auto const e = std::make_shared<permission_entry>(
+entry_ptr permission_desk::make_entry(std::string session_id, std::string origin, std::string needs,
+                                      json::object details) const {
+    auto e = std::make_shared<permission_entry>(
         core_.ports.clock,
         permission_timing{core_.options.poll_first, core_.options.poll_longest, core_.options.unclear_memory});
     e->local_id = random_id("local").replace(5, 1, "-");
-    e->session_id = need.session_id;
-    e->origin = need.origin;
-    e->needs = needs;
-    e->key = entry_key(need.session_id, need.origin, needs);
-    e->details = details;
+    e->key = entry_key(session_id, origin, needs);
+    e->session_id = std::move(session_id);
+    e->origin = std::move(origin);
+    e->needs = std::move(needs);
+    e->details = std::move(details);
+    e->created_at = core_.wall_now();
+    return e;
+}
+
+entry_ptr permission_desk::open_entry(permission_need const& need, json::object const& details,
+                                      std::string const& needs) {
+    auto e = make_entry(need.session_id, need.origin, needs, details);
     e->api = need.api->name;
     auto const session = sessions_.find(need.session_id);
     e->justification = justification_of(need, session ? std::string_view(session->order.justification) : "");
     e->requested_ttl =
         need.api->requested_ttl > seconds(0) ? std::min(need.api->requested_ttl, longest_ttl) : default_ttl;
-    e->created_at = core_.wall_now();
     opened_[need.session_id].push_back(core_.now());
     return e;
 }
@@ -81,7 +82,7 @@ void permission_desk::perform(entry_ptr const&, machine::nothing const&) {}
 void permission_desk::perform(entry_ptr const& e, machine::record const&) {
     e->journaled = true;
     core_.ports.journal.write(
-        records::permission_asking{e->session_id, in_journal(*e), core_.wall_now(), e->api, e->justification},
+        records::permission_asking{e->session_id, journal_name(*e), core_.wall_now(), e->api, e->justification},
         while_alive(core_.alive, [this, weak = std::weak_ptr(e)](result<void> const& done) {
             auto const alive = weak.lock();
             if (!alive || alive->machine.settled()) return;  // closed meanwhile: not asked for
@@ -161,7 +162,7 @@ void permission_desk::perform(entry_ptr const& e, machine::settle const& a) {
     entry_decided(*e, e->outcome);  // who waits comes before who only wants to know
     auto const status = std::string(to_string(e->outcome.status));
     if (e->journaled) {
-        records::permission_settled settled{e->session_id,    in_journal(*e),    e->outcome.request_id, status,
+        records::permission_settled settled{e->session_id,    journal_name(*e),  e->outcome.request_id, status,
                                             core_.wall_now(), e->outcome.reason, e->outcome.grant_id,   {}};
         if (a.token) settled.grant_expires_at = core_.wall_now() + life_of(*a.token);
         core_.record(e->session_id, std::move(settled));

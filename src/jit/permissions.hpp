@@ -39,6 +39,7 @@ struct permission_entry {
     std::deque<std::string> resources;  // to be served by the grant
 };
 [[nodiscard]] std::string entry_key(std::string_view session_id, std::string_view origin, std::string_view needs);
+[[nodiscard]] std::string journal_name(permission_entry const& e);  // what the journal calls its need
 using entry_ptr = std::shared_ptr<permission_entry>;
 
 class permission_desk {
@@ -95,6 +96,7 @@ class permission_desk {
 
     // entries (permissions.cpp)
     [[nodiscard]] std::size_t open(std::string const& session_id) const;
+    entry_ptr make_entry(std::string session_id, std::string origin, std::string needs, json::object details) const;
     entry_ptr open_entry(permission_need const& need, json::object const& details, std::string const& needs);
     void feed(entry_ptr const& e, machine::event const& ev);
     void perform(entry_ptr const& e, machine::nothing const& a);

@@ -48,7 +48,7 @@ session_ptr session_table::make_record(session_order order) {
     auto const own = std::make_shared<token_keeper*>(nullptr);
     s->keeper = std::make_shared<token_keeper>(
         core_.ports.clock, core_.options.expiry_margin,
-        [this, user = s->order.user_token](callback<access_token> done) {
+        [this, user = s->order.user_token](callback<access_token> const& done) {
             agent->get(while_alive(core_.alive, [this, user, done](result<bearer> const& b) {
                 if (b.has_error()) return done(b.error());
                 core_.ports.as.exchange_for_user(user, b->token, done);

@@ -26,7 +26,7 @@ std::string_view to_string(session_status s) noexcept {
 }
 
 struct task_manager::impl {
-    impl(manager_ports ports, task_manager_options options)
+    impl(manager_ports ports, task_manager_options const& options)
         : shared(ports, options), sessions(shared), desk(shared, sessions), left(shared, sessions, desk) {
         agent = std::make_shared<token_keeper>(
             ports.clock, options.expiry_margin,
@@ -52,7 +52,7 @@ struct task_manager::impl {
     recovery left;
 };
 
-task_manager::task_manager(manager_ports ports, task_manager_options options)
+task_manager::task_manager(manager_ports ports, task_manager_options const& options)
     : impl_(std::make_shared<impl>(ports, options)) {}
 
 task_manager::~task_manager() = default;

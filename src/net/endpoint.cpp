@@ -11,6 +11,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "jitproxy/base/log.hpp"
+
 namespace jitproxy::net {
 
 namespace {
@@ -37,6 +39,7 @@ endpoint::endpoint(boost::asio::io_context& io, int socket, buffer_pool& pool)
     if (auto watched = readiness_.add(socket_)) {
         watch_ = std::move(*watched);
     } else {
+        log::warning("a connection is dropped", {{"why", watched.error().detail}});
         watch_.reset(new watch);
         watch_->ended = true;
         failed_ = true;

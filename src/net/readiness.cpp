@@ -6,6 +6,7 @@
 #include <boost/asio/post.hpp>
 #include <cerrno>
 #include <system_error>
+#include <utility>
 
 namespace jitproxy::net {
 
@@ -33,6 +34,7 @@ void readiness::shutdown() {
     boost::system::error_code ignored;
     set_.close(ignored);
     forgotten_.clear();
+    put_off_.clear();
 }
 
 result<watch_ptr> readiness::add(int descriptor) {
@@ -41,15 +43,20 @@ result<watch_ptr> readiness::add(int descriptor) {
     wanted.events = all_edges;
     wanted.data.ptr = w.get();
     if (::epoll_ctl(set_.native_handle(), EPOLL_CTL_ADD, descriptor, &wanted) != 0)
-        return make_error(errc::limit_reached, "a socket cannot be watched: " + std::generic_category().message(errno));
+        return make_error(errc::limit_reached, "a socket cannot be watched: " + std::generic_category().message(errno) +
+                                                   "; the system's limit is fs.epoll.max_user_watches");
     return w;
 }
 
 void readiness::put_off(watch_ptr const& w) {
     w->readable = false;
-    boost::asio::post(set_.get_executor(), [w] {
-        w->readable = true;
-        w->tell();
+    put_off_.push_back(w);
+    if (put_off_.size() > 1) return;
+    boost::asio::post(set_.get_executor(), [this] {
+        for (auto const& each : std::exchange(put_off_, {})) {
+            each->readable = true;
+            each->tell();
+        }
     });
 }
 
@@ -74,6 +81,7 @@ void readiness::dispatch() {
         auto const& edge = edges[static_cast<std::size_t>(i)];
         auto& w = *static_cast<watch*>(edge.data.ptr);
         if ((edge.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) w.ended = true;
+        if ((edge.events & (EPOLLHUP | EPOLLERR)) != 0) w.broken = true;
         if ((edge.events & EPOLLIN) != 0 || w.ended) w.readable = true;
         if ((edge.events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) w.writable = true;
         w.tell();

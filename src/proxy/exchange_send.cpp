@@ -115,8 +115,24 @@ exchange_driver::moved exchange_driver::pump_up() {
     return framed.empty() && !took ? moved::no : moved::yes;
 }
 
+// Nobody reads an answer to a client that has reset the connection. One that has only ended its side may, but most that
+// do so have given up (RFC 9112 9.6): it is waited for a moment longer, and then its place is another's.
+bool exchange_driver::client_has_left() {
+    if (!upload_over_ || half_closed_) return false;
+    auto const seen = client_.stream.end_seen();
+    if (seen == net::endpoint::end_state::broken) return true;
+    if (seen == net::endpoint::end_state::none) {
+        client_.stream.wait_end();
+        return false;
+    }
+    half_closed_ = true;
+    client_.limit.expires_after(patience());
+    return false;
+}
+
 milliseconds exchange_driver::patience() const {
     auto const& timeouts = worker_.options.timeouts;
+    if (half_closed_) return timeouts.linger;
     if (body_withheld_) return timeouts.continue_wait;
     return upload_over_ ? timeouts.upstream_head : timeouts.body_idle;
 }
@@ -140,9 +156,11 @@ net::task<result<void>> exchange_driver::await_response() {
             if (++turns % net::turns_before_breath == 0) co_await net::breathe(worker_.io, client_.waker);
             continue;
         }
+        if (client_has_left()) co_return make_error(errc::client_gone);
         co_await client_.waker.wait();
         if (client_.cut) co_return make_error(errc::shutting_down);
         if (client_.limit.expired()) {
+            if (half_closed_) co_return make_error(errc::client_gone);
             if (body_withheld_ && up_.empty(*upstream_)) {
                 // The origin may know nothing of 100 (Continue): the body goes on without it (RFC 9110 10.1.1).
                 invite_body();

@@ -63,8 +63,7 @@ struct server::impl {
         : control(c),
           options(std::move(o)),
           link(c),
-          places(options.limits.connections, options.limits.session_connections),
-          drain_timer(c) {}
+          places(options.limits.connections, options.limits.session_connections) {}
 
     boost::asio::io_context& control;
     server_options options;
@@ -74,14 +73,35 @@ struct server::impl {
     std::vector<std::unique_ptr<worker>> workers;
     std::vector<std::thread> threads;
     std::vector<tcp::endpoint> listeners;
-    boost::asio::steady_timer drain_timer;
-    std::size_t still_busy = 0;
-    std::function<void()> on_drained;
 
     // On every worker's thread.
     template <class F>
     void everywhere(F f) {
         for (auto& w : workers) boost::asio::post(w->io, [f, raw = w.get()] { f(*raw); });
+    }
+    // `begin` there, with what to call when that worker is through; `done` on the control thread once all are.
+    template <class Begin>
+    void ask_all(Begin begin, std::function<void()> done) {
+        auto const left = std::make_shared<std::size_t>(workers.size());
+        everywhere([left, begin, done = std::move(done), &io = control](worker& w) {
+            begin(w, [left, done, &io] {
+                boost::asio::post(io, [left, done] {
+                    if (--*left == 0) done();
+                });
+            });
+        });
+    }
+    // The same; `too_late` once the drain time is over and not all are through.
+    template <class Begin>
+    void drain_all(Begin begin, std::function<void()> too_late, std::function<void()> done) {
+        auto const patience = std::make_shared<boost::asio::steady_timer>(control, options.timeouts.drain);
+        ask_all(begin, [patience, done = std::move(done)] {
+            patience->cancel();
+            done();
+        });
+        patience->async_wait([too_late = std::move(too_late)](boost::system::error_code ec) {
+            if (!ec) too_late();
+        });
     }
 
     result<void> make_route(policy::rules_ptr rules, std::shared_ptr<ca::authority const> authority) {
@@ -169,12 +189,7 @@ result<void> server::replace_rules(policy::rules_ptr rules, std::shared_ptr<ca::
 }
 
 void server::when_alive(std::function<void()> done) {
-    auto const left = std::make_shared<std::size_t>(impl_->workers.size());
-    impl_->everywhere([left, done = std::move(done), &control = impl_->control](worker&) {
-        boost::asio::post(control, [left, done] {
-            if (--*left == 0) done();
-        });
-    });
+    impl_->ask_all([](worker&, auto through) { through(); }, std::move(done));
 }
 
 void server::stop_accepting() {
@@ -182,25 +197,16 @@ void server::stop_accepting() {
 }
 
 void server::drain(std::function<void()> done) {
-    auto self = impl_;
-    self->on_drained = std::move(done);
-    self->still_busy = self->workers.size();
-    self->everywhere([self](worker& w) {
-        w.when_empty([self] {
-            boost::asio::post(self->control, [self] {
-                if (--self->still_busy != 0) return;
-                self->drain_timer.cancel();
-                if (self->on_drained) std::exchange(self->on_drained, nullptr)();
-            });
-        });
-        w.drain();
-    });
-    self->drain_timer.expires_after(self->options.timeouts.drain);
-    self->drain_timer.async_wait([self](boost::system::error_code ec) {
-        if (ec || self->still_busy == 0) return;
+    auto const cut = [self = impl_] {
         log::warning("requests in flight are cut: [timeouts] drain is over");
         self->everywhere([](worker& w) { w.cut(); });
-    });
+    };
+    impl_->drain_all(
+        [](worker& w, auto through) {
+            w.when_empty(through);
+            w.drain();
+        },
+        cut, std::move(done));
 }
 
 proxy::counters server::counters() const {
@@ -226,30 +232,12 @@ void server::publish(jit::snapshot_ptr session) {
 }
 
 void server::drain(std::string const& session_id, std::function<void()> done) {
-    struct draining {
-        explicit draining(boost::asio::io_context& io) : patience(io) {}
-        std::size_t busy_workers = 0;
-        std::function<void()> done;
-        boost::asio::steady_timer patience;
-    };
-    auto const state = std::make_shared<draining>(impl_->control);
-    state->busy_workers = impl_->workers.size();
-    state->done = std::move(done);
-    impl_->everywhere([session_id, state, &control = impl_->control](worker& w) {
-        w.when_unused(session_id, [state, &control] {
-            boost::asio::post(control, [state] {
-                if (--state->busy_workers != 0) return;
-                state->patience.cancel();
-                std::exchange(state->done, nullptr)();
-            });
-        });
-    });
-    state->patience.expires_after(impl_->options.timeouts.drain);
-    state->patience.async_wait([self = impl_, session_id, state](boost::system::error_code ec) {
-        if (ec || state->busy_workers == 0) return;
+    auto const cut = [self = impl_, session_id] {
         log::warning("requests of a closing session are cut: [timeouts] drain is over", {{"session", session_id}});
         self->everywhere([session_id](worker& w) { w.cut_session(session_id); });
-    });
+    };
+    impl_->drain_all([session_id](worker& w, auto through) { w.when_unused(session_id, through); }, cut,
+                     std::move(done));
 }
 
 void server::withdraw(std::string const& session_id) {

@@ -36,9 +36,9 @@ result<lock_file> lock_file::acquire(std::filesystem::path const& file) {
     if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK) return unusable(file, "lock", errno);
         auto const pid = owner_in(fd);
-        return make_error(errc::storage, "another jitproxy (" + (pid.empty() ? "process unknown" : "process " + pid) +
-                                             ") uses the state directory " + file.parent_path().string() +
-                                             ": stop it, or set another one ([state] directory)");
+        return make_error(errc::in_use, "another jitproxy (" + (pid.empty() ? "process unknown" : "process " + pid) +
+                                            ") uses the state directory " + file.parent_path().string() +
+                                            ": stop it, or set another one ([state] directory)");
     }
     auto const pid = std::to_string(::getpid()) + "\n";
     if (::ftruncate(fd, 0) != 0 || ::pwrite(fd, pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {

@@ -77,7 +77,7 @@ def test_a_broken_configuration_ends_the_reload_too(make_proxy, manager):
     proxy.process.send_signal(signal.SIGHUP)
     manager.wait_for("RELOADING=1")
     manager.wait_for("READY=1")
-    assert "nothing has changed" in proxy.log.text()
+    proxy.log.wait_for("nothing has changed")
 
 
 def listening(count):
@@ -138,11 +138,9 @@ def test_the_unit_is_confined():
 @systemd
 @pytest.mark.parametrize("unit", ["jitproxy.service", "jitproxy.socket", "user/jitproxy.service"])
 def test_the_units_are_valid(unit, tmp_path):
-    """Beside what is not installed here: the program, and its manual."""
+    """But for the program, which is not installed here."""
     for path in SYSTEMD.glob(f"{pathlib.Path(unit).parent}/jitproxy.*"):
-        text = path.read_text().replace("/usr/bin/jitproxy", "/bin/true")
-        text = "".join(line for line in text.splitlines(True) if not line.startswith("Documentation="))
-        (tmp_path / path.name).write_text(text)
+        (tmp_path / path.name).write_text(path.read_text().replace("/usr/bin/jitproxy", "/bin/true"))
     done = subprocess.run(["systemd-analyze", "verify", "--man=no", tmp_path / pathlib.Path(unit).name],
                           capture_output=True, text=True, timeout=60)
     assert done.returncode == 0 and done.stderr == "", done.stderr

@@ -1,6 +1,5 @@
 // systemd's side of a daemon, without libsystemd: sd_notify(3), sd_watchdog_enabled(3), sd_listen_fds(3).
 #pragma once
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -16,13 +15,9 @@ void notify_reloading();
 // WATCHDOG=1 is expected within this time, again and again; 0: it is not.
 [[nodiscard]] milliseconds watchdog_time();
 
-// Listening sockets that were passed ($LISTEN_FDS), by their FileDescriptorName=. The caller owns them.
-struct passed_socket {
-    int descriptor = -1;
-    std::string name;
-};
-// Takes them once: the variables are unset, so that no child takes them for its own. Errors: configuration (a name that
-// is none of ours, or no listening TCP socket).
-[[nodiscard]] result<std::vector<passed_socket>> take_passed_sockets();
+// The proxy's listening sockets that were passed ($LISTEN_FDS), at most 64; the caller owns them. Once: the variables
+// are unset, so that no child takes them for its own. Errors: configuration (a FileDescriptorName= other than "proxy",
+// or no listening TCP socket).
+[[nodiscard]] result<std::vector<int>> take_passed_sockets();
 
 }  // namespace jitproxy::app

@@ -125,7 +125,7 @@ class permission_request {
     action doubt(error const& what, wall_time now);
     action doubtful(wall_time now);
     action doubted(wall_time now);
-    action end(permission_status status, std::string reason);
+    action end(permission_status status, std::string const& reason);
     action end(error const& what);
     action illegal(char const* what) const;
 

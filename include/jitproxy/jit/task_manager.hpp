@@ -97,7 +97,7 @@ struct manager_ports {
 
 class task_manager {
   public:
-    task_manager(manager_ports ports, task_manager_options options);
+    task_manager(manager_ports ports, task_manager_options const& options);
     ~task_manager();
 
     // Fetches the agent token, keeps it fresh from now on, and completes what an earlier life left open.

@@ -72,6 +72,14 @@ class endpoint {
     void wait_read();
     void wait_write() { watch_->wait_write(); }
 
+    // What is known of the peer's end without a look, whatever is still to be read before it.
+    enum class end_state : std::uint8_t { none, ended, broken };
+    [[nodiscard]] end_state end_seen() const noexcept {
+        if (failed_ || watch_->broken) return end_state::broken;
+        return watch_->ended ? end_state::ended : end_state::none;
+    }
+    void wait_end() { watch_->wait_end(); }
+
     // Has the peer gone? Looks without taking anything: it may have sent something before.
     enum class peer_state : std::uint8_t { quiet, has_data, gone };
     [[nodiscard]] peer_state look();

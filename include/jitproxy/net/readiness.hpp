@@ -19,9 +19,11 @@ struct watch : boost::intrusive_ref_counter<watch, boost::thread_unsafe_counter>
     waker* target = nullptr;  // who is woken when a wait is over; null: nobody
     bool readable = true;     // worth a try
     bool writable = false;
-    bool ended = false;  // the peer's end or an error has come: there is always something to read, if only that
+    bool ended = false;   // the peer's end or an error has come: there is always something to read, if only that
+    bool broken = false;  // an error, or both sides have ended
     bool waits_to_read = false;
     bool waits_to_write = false;
+    bool waits_for_end = false;
 
     void drained() noexcept { readable = ended; }
     // The waker is called when the wait is over; at once where it is over already.
@@ -33,10 +35,15 @@ struct watch : boost::intrusive_ref_counter<watch, boost::thread_unsafe_counter>
         waits_to_write = true;
         tell();
     }
+    void wait_end() {  // whatever there is to read
+        waits_for_end = true;
+        tell();
+    }
     void tell() {
-        if (!(waits_to_read && readable) && !(waits_to_write && writable)) return;
+        if (!(waits_to_read && readable) && !(waits_to_write && writable) && !(waits_for_end && ended)) return;
         if (readable) waits_to_read = false;
         if (writable) waits_to_write = false;
+        if (ended) waits_for_end = false;
         if (target != nullptr) target->wake();
     }
 };
@@ -67,6 +74,7 @@ class readiness final : public boost::asio::execution_context::service {
     set_descriptor set_;
     bool dispatching_ = false;
     std::vector<watch_ptr> forgotten_;  // edges that are being told may still name them
+    std::vector<watch_ptr> put_off_;    // their turn comes behind the others'
 };
 
 }  // namespace jitproxy::net

@@ -54,6 +54,7 @@ class exchange_driver {
     // One head from upstream: 1xx are passed on, the final one is left in response_. no: more bytes are needed.
     [[nodiscard]] result<moved> take_response_head();
     void pass_interim_on();
+    [[nodiscard]] bool client_has_left();
     [[nodiscard]] milliseconds patience() const;  // how long the next step may take
     void invite_body();                           // 100 (Continue) of our own
     void send_interim(std::string_view text);
@@ -104,6 +105,7 @@ class exchange_driver {
     bool answer_begun_ = false;
     bool keep_alive_ = true;
     bool client_lost_ = false;
+    bool half_closed_ = false;  // the client has ended its side while the origin was silent
 };
 
 }  // namespace jitproxy::proxy

@@ -16,7 +16,7 @@ class sqlite_journal {
   public:
     // Opens DIRECTORY/journal.db, or makes it (0600; the directory, 0700, as well). One process at a time: the second
     // is refused and told who holds it. What cannot be read is never overwritten. `now` dates the changes that come
-    // without a time. Errors: storage, with how to mend it.
+    // without a time. Errors: storage and in_use, with how to mend it.
     [[nodiscard]] static result<std::unique_ptr<sqlite_journal>> open(
         std::filesystem::path directory, std::function<wall_time()> now = std::chrono::system_clock::now);
     ~sqlite_journal();

@@ -9,7 +9,7 @@ namespace jitproxy::store {
 // Holds flock(2) on a file that names its owner's process id. The kernel lets go of it however the process ends.
 class lock_file {
   public:
-    // Errors: storage; held by another: with that one's process id.
+    // Errors: storage; in_use, with the process id of who holds it.
     [[nodiscard]] static result<lock_file> acquire(std::filesystem::path const& file);
 
     lock_file(lock_file&& other) noexcept;

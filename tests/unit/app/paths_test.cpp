@@ -8,7 +8,7 @@
 #include "catch.hpp"
 #include "config_fixture.hpp"
 #include "directory.hpp"
-#include "jitproxy/app/control_token.hpp"
+#include "jitproxy/app/secret_file.hpp"
 
 using namespace jitproxy;
 using namespace jitproxy::app;
@@ -126,11 +126,11 @@ TEST_CASE("secret files: one line end is cut, nothing else") {
 TEST_CASE("the control token is made once, for its owner alone") {
     test::directory const dir;
     auto const file = dir.path() / "state/control.token";
-    auto const first = load_or_make_control_token(file);
+    auto const first = load_or_make_secret(file);
     REQUIRE(first.has_value());
     CHECK((*first)->reveal().size() >= 43);  // 256 bits
     CHECK(mode_of(file) == 0600);
-    auto const second = load_or_make_control_token(file);
+    auto const second = load_or_make_secret(file);
     REQUIRE(second.has_value());
     CHECK((*second)->reveal() == (*first)->reveal());
 }

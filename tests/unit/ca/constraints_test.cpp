@@ -5,6 +5,7 @@
 #include "../../../src/ca/certificate.hpp"
 #include "../../../src/ca/key_file.hpp"
 #include "catch.hpp"
+#include "forgery.hpp"
 #include "scratch.hpp"
 
 namespace ca = jitproxy::ca;
@@ -16,16 +17,7 @@ namespace {
 ca::x509_ptr forge(ca::authority const& a, fs::path const& directory, std::string_view host) {
     auto const key = ca::read_key(directory / "ca.key");
     REQUIRE(key.has_value());
-    ca::leaf_order order;
-    order.issuer = a.issuing_certificate();
-    order.issuer_key = key->get();
-    order.key = key->get();
-    order.host = host;
-    order.not_before = noon - one_hour;
-    order.not_after = noon + one_day;
-    auto certificate = ca::make_leaf_certificate(order);
-    REQUIRE(certificate.has_value());
-    return std::move(*certificate);
+    return forged_leaf(a.issuing_certificate(), key->get(), host);
 }
 
 }  // namespace

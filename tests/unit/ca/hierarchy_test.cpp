@@ -11,6 +11,7 @@
 #include "../../../src/ca/certificate.hpp"
 #include "../../../src/ca/key_file.hpp"
 #include "catch.hpp"
+#include "forgery.hpp"
 #include "scratch.hpp"
 
 namespace ca = jitproxy::ca;
@@ -41,19 +42,6 @@ ca::x509_ptr forged_ca(X509* issuer, EVP_PKEY* issuer_key, EVP_PKEY* key) {
     order.not_before = noon - one_hour;
     order.not_after = noon + one_day;
     auto certificate = ca::make_ca_certificate(order);
-    REQUIRE(certificate.has_value());
-    return std::move(*certificate);
-}
-
-ca::x509_ptr forged_leaf(X509* issuer, EVP_PKEY* key, std::string_view host) {
-    ca::leaf_order order;
-    order.issuer = issuer;
-    order.issuer_key = key;
-    order.key = key;
-    order.host = host;
-    order.not_before = noon - one_hour;
-    order.not_after = noon + one_day;
-    auto certificate = ca::make_leaf_certificate(order);
     REQUIRE(certificate.has_value());
     return std::move(*certificate);
 }

@@ -1,5 +1,6 @@
 #include "jitproxy/jit/permission_request.hpp"
 
+#include <cmath>
 #include <utility>
 #include <vector>
 
@@ -113,13 +114,12 @@ TEST_CASE("permission request: polls with growing pauses") {
     steps.push_back({now, pr::asked{pending()}, "pause 500", st::pending});
     for (std::size_t i = 0; i + 1 != pauses.size(); ++i) {
         now += pauses[i] / 1000.0;
-        auto const left = 3'600'000 - static_cast<long>(now * 1000 + 0.5) + 5000;
+        auto const left = 3'600'000 - std::lround(now * 1000) + 5000;
         steps.push_back({now, pr::timer_fired{}, "poll " + std::to_string(left), st::polling});
         steps.push_back({now, pr::polled{pending()}, "pause " + std::to_string(pauses[i + 1]), st::pending});
     }
     steps.push_back({now + 5, pr::timer_fired{},
-                     "poll " + std::to_string(3'600'000 - static_cast<long>((now + 5) * 1000 + 0.5) + 5000),
-                     st::polling});
+                     "poll " + std::to_string(3'600'000 - std::lround((now + 5) * 1000) + 5000), st::polling});
     steps.push_back({now + 5, pr::polled{approved()}, "exchange", st::exchanging});
     play("growing", steps);
 }

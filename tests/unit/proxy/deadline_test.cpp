@@ -185,3 +185,40 @@ TEST_CASE("an origin that knows nothing of 100 (Continue): the client is told to
     site.send(fine);
     CHECK(client.read_head().starts_with("HTTP/1.1 200 OK\r\n"));
 }
+
+TEST_CASE("a client that goes away while the origin is silent gives its place back") {
+    rig r;
+    auto client = r.client();
+    client.send(r.get("/slow"));
+    auto site = r.site.accept();
+    (void)site.read_head();
+    SECTION("reset") {
+        client.reset();
+        CHECK(site.gone());
+    }
+    SECTION("closed") {
+        client.close();
+        r.advance(seconds(3));
+        CHECK(site.gone());
+    }
+    SECTION("closed, with a part of its next request sent") {
+        client.send("GET /ne");
+        client.close();
+        r.advance(seconds(3));
+        CHECK(site.gone());
+    }
+    CHECK(r.open_connections_become(0));
+}
+
+TEST_CASE("a client that has only ended its side gets an answer that comes soon") {
+    rig r;
+    auto client = r.client();
+    client.send(r.get("/"));
+    auto site = r.site.accept();
+    (void)site.read_head();
+    client.end();
+    CHECK(client.silent());
+    site.send(fine);
+    CHECK(client.read_head().starts_with("HTTP/1.1 200 "));
+    CHECK(client.read(2) == "ok");
+}

@@ -198,7 +198,8 @@ TEST_CASE("permissions and every change of state are kept with time and reason")
 TEST_CASE("text with quotes, zero bytes and other scripts comes back as it was") {
     test::directory d;
     auto const j = opened(d.path());
-    std::string const odd{"t'\"; DROP TABLE tasks; --\0ü任", 32};
+    constexpr char literal[] = "t'\"; DROP TABLE tasks; --\0ü任";
+    std::string const odd(literal, sizeof(literal));
     REQUIRE(j->write(records::task_opening{"ses_1", at(1)}).has_value());
     REQUIRE(j->write(records::task_opened{"ses_1", {odd, {}}}).has_value());
     CHECK(left(*j).at(0).task_id == odd);
@@ -233,7 +234,7 @@ TEST_CASE("settings that durability rests on") {
 
 TEST_CASE("a journal of the first schema is brought up to date, and nothing in it is lost") {
     test::directory d;
-    std::ofstream{d.file("journal.db")};
+    std::ofstream(d.file("journal.db")).close();
     {
         auto db = store::database::open(d.file("journal.db"));
         REQUIRE(db.has_value());
