@@ -68,6 +68,7 @@ void add_settings(CLI::App& a, parsed& p) {
 void add_order(CLI::App& a, order_options& order) {
     a.add_option("--name", order.name, "Name of the session's task")->type_name("NAME");
     a.add_option("--type", order.type, "Its type")->type_name("TYPE");
+    a.add_option("--agent", order.agent, "The agent that it acts as, where several are configured")->type_name("NAME");
     a.add_option("--on-behalf-of", order.on_behalf_of, "The user it is for")->type_name("WHO");
     a.add_option("--user-token-file", order.user_token_file,
                  "The user's own token, - for standard input ($LUMOAUTH_USER_TOKEN)")

@@ -85,7 +85,8 @@ struct composition::impl : std::enable_shared_from_this<impl> {
     control::event_hub hub;
     std::unique_ptr<jit::authorization_server> as;
     std::unique_ptr<as_meter> meter;
-    bool as_down = false;  // its circuit is open
+    std::shared_ptr<std::vector<lumoauth::credentials>> credentials;  // the client's, one an agent
+    bool as_down = false;                                             // its circuit is open
     std::unique_ptr<proxy::server> proxy;
     std::unique_ptr<jit::task_manager> manager;
     std::unique_ptr<control::api> api;
@@ -95,7 +96,8 @@ struct composition::impl : std::enable_shared_from_this<impl> {
     impl(asio::io_context& i, config const& c, composition_options o)
         : io(i), settings(c), options(std::move(o)), clock(i) {}
 
-    void build(secret_ptr client_secret);
+    void replace_credentials(std::vector<agent> const& agents) const;
+    void build(std::vector<agent> const& agents);
     [[nodiscard]] result<std::shared_ptr<ca::authority const>> make_authority(config const& c,
                                                                               policy::rules const& rules) const;
     [[nodiscard]] fs::path bundle_file() const { return options.state / "ca-bundle.pem"; }
@@ -114,7 +116,7 @@ result<std::shared_ptr<ca::authority const>> composition::impl::make_authority(c
     return std::make_shared<ca::authority const>(std::move(*made));
 }
 
-void composition::impl::build(secret_ptr client_secret) {
+void composition::impl::build(std::vector<agent> const& agents) {
     need(ensure_directory(options.state));
     auto file = need(store::sqlite_journal::open(options.state));
     if (!options.orphans.empty())
@@ -124,19 +126,20 @@ void composition::impl::build(secret_ptr client_secret) {
         std::move(file), [this](std::function<void()> outcome) { asio::post(io, std::move(outcome)); });
     auto const rules = need(make_rules(settings));
     authority = need(make_authority(settings, *rules));
-    auto reaching = as_settings(settings, std::move(client_secret));
+    auto reaching = as_settings(settings, agents);
     reaching.on_change = [this](bool down, std::string const& why) {
         as_down = down;
         json::object data;
         if (down) data["reason"] = why;
         hub.on_event({down ? "authorization_server.down" : "authorization_server.up", {}, std::move(data)});
     };
+    credentials = reaching.agents;
     as = lumoauth::create_client(io, std::move(reaching));
     meter = std::make_unique<as_meter>(*as);
     auto serving = server_settings(settings);
     serving.passed = options.proxy_sockets;
     proxy = std::make_unique<proxy::server>(io, std::move(serving), rules, authority);
-    auto of_sessions = manager_settings(settings);
+    auto of_sessions = manager_settings(settings, agents);
     of_sessions.hash = std::make_shared<keyed_hash const>(need(load_or_make_secret(options.state / "journal.key")));
     if (auto const where = parse_endpoint(settings.approval.callback_listen)) {
         control::callback_options listening;
@@ -181,11 +184,11 @@ json::object composition::impl::access(jit::session_snapshot const* session) con
         where.address =
             first.address().is_unspecified() ? (where.v6 ? "::1" : "127.0.0.1") : first.address().to_string();
     }
-    std::string credentials;  // ids and secrets are of the URL-safe alphabet
+    std::string user;  // ids and secrets are of the URL-safe alphabet
     if (session && session->proxy_secret)
-        credentials = session->session_id + ":" + std::string(session->proxy_secret->reveal()) + "@";
+        user = session->session_id + ":" + std::string(session->proxy_secret->reveal()) + "@";
     client_access a;
-    a.proxy_url = "http://" + credentials + where.text();
+    a.proxy_url = "http://" + user + where.text();
     a.proxy_host = where.address;
     a.proxy_port = where.port;
     a.ca_file = authority->root_file().string();
@@ -206,9 +209,10 @@ std::vector<control::listener_info> composition::impl::listeners() const {
     return out;
 }
 
-composition::composition(asio::io_context& io, config const& c, secret_ptr client_secret, composition_options options)
+composition::composition(asio::io_context& io, config const& c, std::vector<agent> const& agents,
+                         composition_options options)
     : impl_(std::make_shared<impl>(io, c, std::move(options))) {
-    impl_->build(std::move(client_secret));
+    impl_->build(agents);
 }
 
 composition::~composition() {
@@ -229,7 +233,18 @@ std::vector<control::listener_info> composition::listeners() const {
     return impl_->listeners();
 }
 
-result<void> composition::replace(config const& c) {
+// Other secrets of the same agents count from the next call on. Who the agents are cannot change.
+void composition::impl::replace_credentials(std::vector<agent> const& agents) const {
+    auto const same = [](lumoauth::credentials const& now, agent const& next) {
+        return now.client_id == next.client_id;
+    };
+    if (!std::equal(credentials->begin(), credentials->end(), agents.begin(), agents.end(), same)) return;
+    for (std::size_t i = 0; i != agents.size(); ++i)
+        (*credentials)[i] = {agents[i].client_id, agents[i].client_secret, agents[i].scope};
+    manager->credentials_changed();
+}
+
+result<void> composition::replace(config const& c, std::vector<agent> const& agents) {
     auto& now = *impl_;
     auto const rules = make_rules(c);
     if (!rules) return rules.error();
@@ -239,6 +254,7 @@ result<void> composition::replace(config const& c) {
     if (!authority) return authority.error();
     if (auto replaced = now.proxy->replace_rules(*rules, *authority); !replaced) return replaced;
     now.authority = *authority;
+    now.replace_credentials(agents);
     configure_log(c);
     for (auto const& name : settings_that_need_a_restart(now.settings, c))
         log::warning("changed, but takes effect only with the next start", {{"key", name}});

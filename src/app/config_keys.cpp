@@ -1,9 +1,6 @@
 #include "jitproxy/app/config_keys.hpp"
 
-#include <algorithm>
 #include <array>
-#include <utility>
-#include <vector>
 
 namespace jitproxy::app {
 namespace {
@@ -18,20 +15,31 @@ constexpr std::uint64_t mebi = 1ULL << 20;
 
 #define AT(member) [](config& c) -> slot { return &c.member; }
 #define API(member) [](api_config& a) -> slot { return &a.member; }
+#define AGENT(member) [](agent_config& a) -> slot { return &a.member; }
 
 constexpr config_key key(std::string_view table, std::string_view name, value_kind kind, slot (*at)(config&),
                          std::string_view doc) {
-    return {table, name, kind, at, nullptr, doc};
+    return {table, name, kind, at, nullptr, nullptr, doc};
 }
 constexpr config_key key(std::string_view table, std::string_view name, value_kind kind, slot (*at_api)(api_config&),
                          std::string_view doc) {
-    return {table, name, kind, nullptr, at_api, doc};
+    return {table, name, kind, nullptr, at_api, nullptr, doc};
+}
+constexpr config_key key(std::string_view table, std::string_view name, value_kind kind,
+                         slot (*at_agent)(agent_config&), std::string_view doc) {
+    return {table, name, kind, nullptr, nullptr, at_agent, doc};
 }
 
 constexpr std::array tables{
     config_table{"listen", "Where agents and commands connect."},
     config_table{"authorization_server", "LumoAuth, and who this agent is there."},
-    config_table{"api", "A protected API: TLS intercepted, bearer injected, 403s handled. One [[api]] table each."},
+    config_table{
+        "agent",
+        "Further agents, each with credentials of its own; a session names the one that it acts as. "
+        "[authorization_server] client_id is the agent \"default\", the first; without it the first [[agent]] is.",
+        true},
+    config_table{"api", "A protected API: TLS intercepted, bearer injected, 403s handled. One [[api]] table each.",
+                 true},
     config_table{"egress", "Everything that is not a protected API."},
     config_table{"session", "Sessions: one task at the authorization server each."},
     config_table{"approval", "Permission requests that wait for a human."},
@@ -81,6 +89,12 @@ constexpr config_key keys[] = {
         "After so many failures within a minute, with no success between them, it is left alone for 2 to 30 seconds: "
         "agents get 503 at once. 0: never.")
         .at_most(1000),
+    key("agent", "name", text, AGENT(name), "What sessions call it. Default: its client id.").shown_as("researcher"),
+    key("agent", "client_id", text, AGENT(client_id), "Its client id.").shown_as("agt_456"),
+    key("agent", "client_secret_file", file, AGENT(client_secret_file),
+        "File with its client secret; or client_secret.NAME in systemd's credentials directory.")
+        .shown_as("/etc/jitproxy/researcher_secret"),
+    key("agent", "scope", text, AGENT(scope), "As in [authorization_server], of this agent's token."),
     key("api", "name", text, API(name), "Name in logs, requests and metrics. Default: the first host."),
     key("api", "hosts", host, API(hosts),
         "Exact names, or \"*.example.com\" for every name below it (one label or more). At least one."),
@@ -242,21 +256,7 @@ constexpr config_key keys[] = {
 
 #undef AT
 #undef API
-
-// Levenshtein's distance, in one row.
-std::size_t distance(std::string_view a, std::string_view b) {
-    std::vector<std::size_t> row(b.size() + 1);
-    for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-    for (std::size_t i = 1; i <= a.size(); ++i) {
-        std::size_t diagonal = row[0];
-        row[0] = i;
-        for (std::size_t j = 1; j <= b.size(); ++j) {
-            auto const next = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
-            diagonal = std::exchange(row[j], next);
-        }
-    }
-    return row[b.size()];
-}
+#undef AGENT
 
 }  // namespace
 
@@ -266,25 +266,6 @@ std::span<config_table const> config_tables() {
 
 std::span<config_key const> config_keys() {
     return keys;
-}
-
-config_key const* find_key(std::string_view table, std::string_view name) {
-    auto const found = std::find_if(std::begin(keys), std::end(keys),
-                                    [&](auto const& k) { return k.table == table && k.name == name; });
-    return found == std::end(keys) ? nullptr : &*found;
-}
-
-std::string_view nearest_name(std::string_view wrong, std::span<std::string_view const> candidates) {
-    std::string_view best;
-    std::size_t best_distance = wrong.size() / 2 + 1;  // farther than that is another word
-    for (auto candidate : candidates) {
-        auto const d = distance(wrong, candidate);
-        if (d < best_distance) {
-            best = candidate;
-            best_distance = d;
-        }
-    }
-    return best;
 }
 
 }  // namespace jitproxy::app

@@ -96,7 +96,8 @@ void api::impl::route(request& r, responder const& respond) {
     if (r.method != "GET" && r.method != "HEAD") return respond(method_not_allowed("GET, HEAD"));
     if (is("healthz")) return respond(json_response(200, json::object{{"status", "alive"}}));
     if (is("readyz")) {
-        auto const token = manager.agent_token();
+        // One agent that is not known any more must not end the service of the others.
+        auto const token = manager.agent_tokens().front();
         bool const ready = token.state == "live";
         return respond(json_response(ready ? 200 : 503, json::object{{"status", ready ? "ready" : "not ready"},
                                                                      {"agent_token", agent_token_document(token)}}));
@@ -157,11 +158,12 @@ void api::impl::open_session(request& r, parsed_target const& target, responder 
     if (!r.body.empty()) {
         auto const parsed = parse_json_object(r.body, errc::bad_argument);
         if (!parsed) return respond(error_response(parsed.error()));
-        if (auto const wrong = unknown_member(*parsed, {"name", "type", "on_behalf_of", "parent_session_id",
+        if (auto const wrong = unknown_member(*parsed, {"name", "type", "agent", "on_behalf_of", "parent_session_id",
                                                         "user_token", "justification", "owner_pid"}))
             return respond(error_response(*wrong));
         order.task.name = string_member(*parsed, "name").value_or("");
         order.task.type = string_member(*parsed, "type").value_or("");
+        order.agent = string_member(*parsed, "agent").value_or("");
         order.task.on_behalf_of = string_member(*parsed, "on_behalf_of").value_or("");
         order.parent_session_id = string_member(*parsed, "parent_session_id").value_or("");
         order.justification = string_member(*parsed, "justification").value_or("");

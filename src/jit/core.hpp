@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "agents.hpp"
 #include "jitproxy/base/log.hpp"
 #include "jitproxy/jit/ledger.hpp"
 #include "jitproxy/jit/task_manager.hpp"
@@ -14,10 +15,11 @@
 namespace jitproxy::jit {
 
 struct core {
-    core(manager_ports p, task_manager_options o)
-        : ports(p), options(std::move(o)), grants(options.expiry_margin), answers(p.clock) {}
+    core(manager_ports p, agent_table& a, task_manager_options o)
+        : ports(p), agents(a), options(std::move(o)), grants(options.expiry_margin), answers(p.clock) {}
 
     manager_ports ports;
+    agent_table& agents;
     task_manager_options options;
     ledger grants;
     outbox answers;  // for callers
@@ -32,7 +34,7 @@ struct core {
     void record(std::string const& session_id, journal_record what) const;
     void report(result<void> const& journaled, std::string const& session_id) const;
     // RFC 7009; a failure is only logged, the token dies with its task or by itself.
-    void revoke(secret_ptr token, std::string const& session_id) const;
+    void revoke(agent_index agent, secret_ptr token, std::string const& session_id) const;
     template <class T>
     void answer(callback<T> done, result<T> what) {
         answers.post([done = std::move(done), what = std::move(what)] { done(what); });

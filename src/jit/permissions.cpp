@@ -61,14 +61,13 @@ void permission_desk::call(entry_ptr const& e, as_call<T> what,
     if (!s) return;  // its closing has settled this entry, or is about to
     auto const number = ++e->call;
     call_as<T>(core_, s->keeper, std::move(what),
-               while_alive(core_.alive, [this, weak = std::weak_ptr(e), number, then,
+               while_alive(core_.alive, [this, weak = std::weak_ptr(e), number, then, agent = s->agent,
                                          session_id = e->session_id](result<T> const& answer) {
                    auto const alive = weak.lock();
                    if (!alive || alive->call != number || alive->machine.settled()) {
                        // A token that arrives late is nobody's: it must not outlive the session.
                        if constexpr (std::is_same_v<T, access_token>)
-                           if (answer.has_value() && answer->value)
-                               core_.ports.as.revoke(answer->value, [](result<void> const&) {});
+                           if (answer.has_value() && answer->value) core_.revoke(agent, answer->value, session_id);
                        return;
                    }
                    then(alive, answer);

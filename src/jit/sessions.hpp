@@ -18,10 +18,12 @@ struct session_record {
         : order(std::move(o)), retry(clock), idle(clock), expiry(clock), evaluation(clock) {}
 
     session_order order;
+    agent_index agent = 0;
     session_info info;
     session_machine machine;
     std::shared_ptr<token_keeper> keeper;  // the agent's, or its own where it acts for a user
     bearer last_bearer;                    // what was published last
+    secret_ptr bearer_before;              // a delegated one that has been replaced, and may live yet
     secret_ptr proxy_secret;
     std::string secret_hash;  // in the journal; of an earlier life's secret where there is no other
     std::shared_ptr<std::atomic<bool>> ended = std::make_shared<std::atomic<bool>>(false);
@@ -53,12 +55,11 @@ class session_table {
     std::function<std::size_t(std::string const&)> pending_requests = [](std::string const&) { return std::size_t{0}; };
     // The AS may have made this task, and did not say so.
     std::function<void(open_task)> doubtful = [](open_task const&) {};
-    std::shared_ptr<token_keeper> agent;
 
     void open(session_order order, callback<opened_session> done);
     void ensure_automatic(callback<snapshot_ptr> done);
     // As it was when an earlier life of the process ended. Its bearer follows.
-    void resume(open_task const& t);
+    void resume(open_task const& t, agent_index agent);
     void close(std::string const& session_id, callback<session_info> done);
     void close_all(std::function<void()> done);
     // The AS says that the task is not active any more, or even suspended: nothing of the session is served from now
@@ -101,7 +102,9 @@ class session_table {
     void perform(session_ptr const& s, machine::finish const& a);
     void perform(session_ptr const& s, machine::broken const& a);
 
-    session_ptr make_record(session_order order);
+    session_ptr make_record(session_order order, agent_index agent);
+    [[nodiscard]] session_facts facts_of(session_record const& s) const;
+    [[nodiscard]] std::shared_ptr<token_keeper> delegated_keeper(secret_ptr user_token, agent_index agent);
     void close(session_ptr const& s, std::string why);
     [[nodiscard]] std::vector<session_ptr> children_of(std::string const& session_id) const;
     void check_drained(session_ptr const& s);

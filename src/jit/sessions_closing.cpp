@@ -73,7 +73,7 @@ void session_table::check_drained(session_ptr const& s) {
 
 void session_table::perform(session_ptr const& s, machine::complete const&) {
     // A delegated token may have died with the user's: the agent, whose task it is, may complete it as well.
-    auto const& keeper = s->completions++ % 2 == 0 ? s->keeper : agent;
+    auto const& keeper = s->completions++ % 2 == 0 ? s->keeper : core_.agents.keeper(s->agent);
     call_as<completion>(
         core_, keeper,
         [this, task_id = s->info.task_id](secret_ptr bearer, callback<completion> done) {
@@ -102,7 +102,9 @@ void session_table::perform(session_ptr const& s, machine::finish const&) {
     core_.record(id, records::task_closed{id, s->closed_because});
     withdraw(*s);
     // The delegated token was made for this session alone, and completing the task does not end it.
-    if (s->keeper != agent && s->last_bearer.token) core_.revoke(s->last_bearer.token, id);
+    if (s->order.user_token)
+        for (auto const& token : {s->last_bearer.token, s->bearer_before})
+            if (token) core_.revoke(s->agent, token, id);
     core_.emit("session.closed", id, {{"task_id", s->info.task_id}, {"reason", s->closed_because}});
     for (auto& done : std::exchange(s->closers, {})) core_.answer<session_info>(std::move(done), info_of(*s));
     gone(s);
@@ -182,7 +184,7 @@ void session_table::bearer_changed(token_keeper const& keeper) {
     auto const all = sessions_;
     for (auto const& [id, s] : all) {
         if (s->keeper.get() != &keeper || s->last_bearer.generation == fresh.generation) continue;
-        s->last_bearer = fresh;
+        s->bearer_before = std::exchange(s->last_bearer, fresh).token;
         if (s->serving()) publish(*s);
     }
 }

@@ -56,7 +56,7 @@ void session_table::watch_evaluation(session_ptr const& s) {
 
 // Completing the task ends them as well: whichever the AS does first. Not waited for.
 void session_table::revoke_scoped(session_record& s) {
-    for (auto const& token : std::exchange(s.scoped_tokens, {})) core_.revoke(token, s.info.session_id);
+    for (auto const& token : std::exchange(s.scoped_tokens, {})) core_.revoke(s.agent, token, s.info.session_id);
 }
 
 // A suspended session stays known, without its bearer, so that its requests are told why; the oldest are forgotten.

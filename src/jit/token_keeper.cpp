@@ -86,6 +86,10 @@ token_machine::action token_machine::woke(steady_time now) {
     return fetch();
 }
 
+token_machine::action token_machine::mended(steady_time now) {
+    return last_error_ && !fetching_ ? fetch() : wanted(now);
+}
+
 result<bearer> token_machine::current(steady_time now) const {
     if (usable(now)) return bearer{token_, generation_};
     if (!last_error_) return make_error(errc::as_unreachable, "there is no agent token yet");
@@ -121,6 +125,10 @@ void token_keeper::get(callback<bearer> done) {
 void token_keeper::renew(std::uint64_t refused_generation, callback<bearer> done) {
     waiting_.push_back(std::move(done));
     perform(machine_.refused(refused_generation, clock_.now()));
+}
+
+void token_keeper::mended() {
+    perform(machine_.mended(clock_.now()));
 }
 
 void token_keeper::perform(token_machine::action what) {

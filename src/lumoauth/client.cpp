@@ -36,7 +36,7 @@ class client final : public jit::authorization_server {
     client(boost::asio::io_context& io, location at, client_options o)
         : clock_(io),
           at_(at),
-          who_{std::move(o.client_id), std::move(o.client_secret), std::move(o.scope)},
+          agents_(std::move(o.agents)),
           patience_(o.circuit, std::move(o.on_change)),
           timeout_(o.timeout),
           attempts_(o.attempts),
@@ -47,12 +47,15 @@ class client final : public jit::authorization_server {
                                            .timeout = o.timeout,
                                            .connections = o.connections}) {}
 
-    void fetch_agent_token(jit::callback<jit::access_token> done) override {
-        call_again<jit::access_token>([this] { return token_request(at_, who_); }, std::move(done), read_access_token);
+    void fetch_agent_token(jit::agent_index agent, jit::callback<jit::access_token> done) override {
+        call_again<jit::access_token>([this, agent] { return token_request(at_, agents_->at(agent)); }, std::move(done),
+                                      read_access_token);
     }
-    void exchange_for_user(secret_ptr user, secret_ptr agent, jit::callback<jit::access_token> done) override {
-        call_again<jit::access_token>([this, user, agent] { return delegation_request(at_, who_, user, agent); },
-                                      std::move(done), read_access_token);
+    void exchange_for_user(jit::agent_index agent, secret_ptr user, secret_ptr actor,
+                           jit::callback<jit::access_token> done) override {
+        call_again<jit::access_token>(
+            [this, agent, user, actor] { return delegation_request(at_, agents_->at(agent), user, actor); },
+            std::move(done), read_access_token);
     }
     void create_task(secret_ptr bearer, jit::task_order order, jit::callback<jit::task> done) override {
         call(create_task_request(at_, std::move(bearer), order), std::move(done), read_task);
@@ -71,8 +74,9 @@ class client final : public jit::authorization_server {
     void complete_task(secret_ptr bearer, std::string task_id, jit::callback<jit::completion> done) override {
         call(complete_request(at_, std::move(bearer), task_id), std::move(done), read_completion);
     }
-    void revoke(secret_ptr token, jit::callback<void> done) override {
-        call_again<void>([this, token] { return revoke_request(at_, who_, token); }, std::move(done), read_revocation);
+    void revoke(jit::agent_index agent, secret_ptr token, jit::callback<void> done) override {
+        call_again<void>([this, agent, token] { return revoke_request(at_, agents_->at(agent), token); },
+                         std::move(done), read_revocation);
     }
     void list_pending(secret_ptr bearer, jit::callback<std::vector<jit::pending_request>> done) override {
         call(pending_request(at_, std::move(bearer)), std::move(done), read_pending);
@@ -146,7 +150,7 @@ class client final : public jit::authorization_server {
 
     net::asio_scheduler clock_;
     location at_;
-    credentials who_;
+    std::shared_ptr<std::vector<credentials>> agents_;
     patience patience_;
     milliseconds timeout_;
     unsigned attempts_;
@@ -160,11 +164,15 @@ class client final : public jit::authorization_server {
 std::unique_ptr<jit::authorization_server> create_client(boost::asio::io_context& io, client_options options) {
     auto at = parse_location(options.url, options.tenant, options.org_id, options.allow_plain_http);
     if (!at) throw failure{at.error()};
-    if (options.client_id.empty()) {
-        throw failure{make_error(errc::configuration, "the agent's client_id is not set (AGENT_CLIENT_ID)")};
-    }
-    if (!options.client_secret || options.client_secret->empty()) {
-        throw failure{make_error(errc::configuration, "the agent's client_secret is not set (AGENT_CLIENT_SECRET)")};
+    if (!options.agents || options.agents->empty()) throw failure{make_error(errc::configuration, "there is no agent")};
+    for (auto const& agent : *options.agents) {
+        if (agent.client_id.empty()) {
+            throw failure{make_error(errc::configuration, "the agent's client_id is not set (AGENT_CLIENT_ID)")};
+        }
+        if (!agent.client_secret || agent.client_secret->empty()) {
+            throw failure{
+                make_error(errc::configuration, "the agent's client_secret is not set (AGENT_CLIENT_SECRET)")};
+        }
     }
     if (options.timeout <= milliseconds{0} || options.connections == 0) {
         throw failure{make_error(errc::configuration, "timeout and connections must be more than 0")};

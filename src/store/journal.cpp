@@ -60,8 +60,8 @@ result<std::vector<jit::open_task>> sqlite_journal::left_open() const {
                         from_ms(s.integer(2).value_or(0)),
                         from_ms(s.integer(3)),
                         s.integer(4).has_value(),
-                        {s.text(5), s.text(6), static_cast<long>(s.integer(7).value_or(0)), s.text(8), s.text(9),
-                         milliseconds{s.integer(10).value_or(0)}, s.text(11)},
+                        {s.text(12), s.text(5), s.text(6), static_cast<long>(s.integer(7).value_or(0)), s.text(8),
+                         s.text(9), milliseconds{s.integer(10).value_or(0)}, s.text(11)},
                         {}});
     });
     if (!ok) return ok.error();

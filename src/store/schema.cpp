@@ -75,6 +75,9 @@ CREATE TABLE grants (
     dropped_why TEXT NOT NULL DEFAULT ''
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX grants_of_session ON grants (session_id, need);
+)sql",
+                                 R"sql(
+ALTER TABLE tasks ADD COLUMN agent TEXT NOT NULL DEFAULT '';
 )sql"};
 static_assert(std::size(steps) == schema_version);
 

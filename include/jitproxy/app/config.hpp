@@ -31,6 +31,13 @@ struct api_config {  // one [[api]] table; texts are checked, but kept as they w
     milliseconds hold{0};
 };
 
+struct agent_config {  // one [[agent]] table
+    std::string name;
+    std::string client_id;
+    std::string client_secret_file;
+    std::string scope;
+};
+
 struct config {
     struct {
         std::vector<std::string> proxy{"127.0.0.1:8080", "[::1]:8080"};
@@ -50,6 +57,7 @@ struct config {
         milliseconds timeout = seconds{10};
         std::uint64_t circuit_failures = 5;
     } authorization_server;
+    std::vector<agent_config> agents;  // beside that of [authorization_server]
     std::vector<api_config> apis;
     struct {
         std::string default_action = "tunnel";

@@ -48,6 +48,8 @@ class token_machine {
     action fetched(access_token token, steady_time now);
     action fetch_failed(error what, steady_time now);
     action woke(steady_time now);
+    // What it failed for may have been mended: asks now.
+    action mended(steady_time now);
 
     [[nodiscard]] result<bearer> current(steady_time now) const;
     [[nodiscard]] state current_state(steady_time now) const noexcept;
@@ -85,6 +87,7 @@ class token_keeper {
     void get(callback<bearer> done);
     // `refused_generation` was refused: answers a newer token, fetched if need be; or the same one (see above).
     void renew(std::uint64_t refused_generation, callback<bearer> done);
+    void mended();  // after a failure: does not wait for the next attempt
 
     [[nodiscard]] bearer current() const;  // empty where there is no usable one
     [[nodiscard]] token_machine::state state() const;

@@ -4,11 +4,13 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "jitproxy/base/clock.hpp"
 #include "jitproxy/base/secret.hpp"
 #include "jitproxy/jit/ports.hpp"
 #include "jitproxy/lumoauth/circuit.hpp"
+#include "jitproxy/lumoauth/credentials.hpp"
 
 namespace jitproxy::lumoauth {
 
@@ -16,9 +18,9 @@ struct client_options {
     std::string url;     // https://host[:port][/path]; http only for loopback hosts
     std::string tenant;  // exactly one of tenant and org_id: picks the path style
     std::string org_id;
-    std::string client_id;
-    secret_ptr client_secret;
-    std::string scope;                               // of the agent token; may be empty
+    // At least one; jit::agent_index is the place here. Secrets and scopes may be changed in place, on the client's
+    // thread, and count from the next call on.
+    std::shared_ptr<std::vector<credentials>> agents;
     std::string ca_file;                             // PEM, roots besides the system's; may be empty
     milliseconds timeout{std::chrono::seconds{10}};  // one whole call, from looking up the name to the answer's end
     bool allow_plain_http = false;                   // http for other hosts too

@@ -2,16 +2,11 @@
 #pragma once
 #include "jitproxy/base/error.hpp"
 #include "jitproxy/jit/ports.hpp"
+#include "jitproxy/lumoauth/credentials.hpp"
 #include "jitproxy/lumoauth/location.hpp"
 #include "jitproxy/lumoauth/wire.hpp"
 
 namespace jitproxy::lumoauth {
-
-struct credentials {
-    std::string client_id;
-    secret_ptr client_secret;
-    std::string scope;  // empty: not sent
-};
 
 [[nodiscard]] wire_request token_request(location const& at, credentials const& who);
 [[nodiscard]] wire_request delegation_request(location const& at, credentials const& who, secret_ptr user_token,

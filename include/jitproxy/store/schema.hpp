@@ -8,7 +8,7 @@
 
 namespace jitproxy::store {
 
-inline constexpr std::int64_t schema_version = 2;           // PRAGMA user_version
+inline constexpr std::int64_t schema_version = 3;           // PRAGMA user_version
 inline constexpr std::int64_t application_id = 0x6a697470;  // "jitp": tells our files from other SQLite files
 
 // Makes the file with 0600 where there is none; never weakens or replaces one that is there. Errors: storage.

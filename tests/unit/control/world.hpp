@@ -50,10 +50,10 @@ class easy_as final : public jit::authorization_server {
     std::vector<std::string> completed;
     std::vector<std::string> decisions;  // "approve req_1 TOKEN notes"
 
-    void fetch_agent_token(jit::callback<jit::access_token> done) override {
+    void fetch_agent_token(jit::agent_index, jit::callback<jit::access_token> done) override {
         answer<jit::access_token>(done, {make_secret("agent-token"), seconds{36'000}});
     }
-    void exchange_for_user(secret_ptr, secret_ptr, jit::callback<jit::access_token> done) override {
+    void exchange_for_user(jit::agent_index, secret_ptr, secret_ptr, jit::callback<jit::access_token> done) override {
         answer<jit::access_token>(done, {make_secret("delegated-token"), seconds{36'000}});
     }
     void create_task(secret_ptr, jit::task_order order, jit::callback<jit::task> done) override {
@@ -82,7 +82,7 @@ class easy_as final : public jit::authorization_server {
         completed.push_back(task_id);
         answer<jit::completion>(done, jit::completion::completed);
     }
-    void revoke(secret_ptr, jit::callback<void> done) override {
+    void revoke(jit::agent_index, secret_ptr, jit::callback<void> done) override {
         clock_.call_after(milliseconds{0}, [done] { done({}); });
     }
     void list_pending(secret_ptr, jit::callback<std::vector<jit::pending_request>> done) override {

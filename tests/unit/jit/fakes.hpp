@@ -160,12 +160,12 @@ class fake_as final : public authorization_server {
         evaluated.verify();
     }
 
-    void fetch_agent_token(callback<access_token> done) override {
-        trace_.push_back("as token");
+    void fetch_agent_token(agent_index agent, callback<access_token> done) override {
+        trace_.push_back("as token" + of(agent));
         token.called(std::move(done));
     }
-    void exchange_for_user(secret_ptr user, secret_ptr agent, callback<access_token> done) override {
-        trace_.push_back("as delegated " + shown(user) + " " + shown(agent));
+    void exchange_for_user(agent_index agent, secret_ptr user, secret_ptr actor, callback<access_token> done) override {
+        trace_.push_back("as delegated " + shown(user) + " " + shown(actor) + of(agent));
         delegated.called(std::move(done));
     }
     void create_task(secret_ptr bearer, task_order order, callback<jit::task> done) override {
@@ -190,8 +190,8 @@ class fake_as final : public authorization_server {
         trace_.push_back("as complete " + shown(bearer) + " " + task_id);
         complete.called(std::move(done));
     }
-    void revoke(secret_ptr t, callback<void> done) override {
-        trace_.push_back("as revoke " + shown(t));
+    void revoke(agent_index agent, secret_ptr t, callback<void> done) override {
+        trace_.push_back("as revoke " + shown(t) + of(agent));
         revoked.called(std::move(done));
     }
     void list_pending(secret_ptr bearer, callback<std::vector<pending_request>> done) override {
@@ -212,6 +212,7 @@ class fake_as final : public authorization_server {
     }
 
   private:
+    static std::string of(agent_index agent) { return agent == 0 ? "" : " of agent " + std::to_string(agent); }
     trace& trace_;
 };
 

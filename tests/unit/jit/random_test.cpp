@@ -32,10 +32,10 @@ class model_as final : public authorization_server {
     std::function<void()> before_task;  // is everything journaled?
     bool calm = false;                  // no trouble any more
 
-    void fetch_agent_token(callback<access_token> done) override {
+    void fetch_agent_token(agent_index, callback<access_token> done) override {
         reply<access_token>(done, [this] { return token_of("agent-" + std::to_string(++serial_), seconds(120)); });
     }
-    void exchange_for_user(secret_ptr, secret_ptr, callback<access_token> done) override {
+    void exchange_for_user(jit::agent_index, secret_ptr, secret_ptr, callback<access_token> done) override {
         reply<access_token>(done, [this] { return token_of("delegated-" + std::to_string(++serial_), seconds(60)); });
     }
     void create_task(secret_ptr, task_order, callback<jit::task> done) override {
@@ -78,7 +78,7 @@ class model_as final : public authorization_server {
             return was ? completion::completed : completion::already_complete;
         });
     }
-    void revoke(secret_ptr t, callback<void> done) override {
+    void revoke(jit::agent_index, secret_ptr t, callback<void> done) override {
         tokens[shown(t)].alive = false;
         in_flight.push_back([done] { done(result<void>()); });
     }

@@ -107,8 +107,8 @@ TEST_CASE("no token: nothing is journaled, and no task is asked for") {
     CHECK(opened->one().error().code == errc::as_unreachable);
     CHECK(opened->one().error().retry_after > 0);
     CHECK(w.log == trace{"as token"});
-    CHECK(w.manager->agent_token().state == "failed");
-    CHECK_FALSE(w.manager->agent_token().last_error.empty());
+    CHECK(w.manager->agent_tokens().front().state == "failed");
+    CHECK_FALSE(w.manager->agent_tokens().front().last_error.empty());
 }
 
 TEST_CASE("a journal that cannot be written: the AS is not told") {

@@ -74,7 +74,7 @@ TEST_CASE("waiting for a turn counts too") {
     f.connect(f.as->url(), short_while, "", 1);
     int unreachable = 0;
     for (int i = 0; i < 3; ++i) {
-        f.client->fetch_agent_token([&](result<jit::access_token> t) {
+        f.client->fetch_agent_token(0, [&](result<jit::access_token> t) {
             if (t.has_error() && (t.error().code == errc::as_unreachable || t.error().code == errc::as_unclear))
                 ++unreachable;
         });

@@ -33,6 +33,9 @@ struct fixture {
     secret_ptr bearer = make_secret("bearer-123");
     unsigned attempts = 1;  // of the next connect(), like the next
     unsigned circuit_failures = 0;
+    std::shared_ptr<std::vector<lumoauth::credentials>> credentials =
+        std::make_shared<std::vector<lumoauth::credentials>>(std::vector<lumoauth::credentials>{
+            {"agt_1", make_secret("client-secret-1"), {}}, {"agt_2", make_secret("client-secret-2"), "read"}});
     std::vector<std::pair<bool, std::string>> changes;  // of the circuit
 
     fixture() : as(std::make_unique<server>(io)) { connect(as->url()); }
@@ -43,8 +46,7 @@ struct fixture {
         lumoauth::client_options o;
         o.url = std::move(url);
         o.tenant = "acme";
-        o.client_id = "agt_1";
-        o.client_secret = make_secret("client-secret-1");
+        o.agents = credentials;
         o.timeout = timeout;
         o.ca_file = std::move(ca_file);
         o.connections = connections;
@@ -61,7 +63,7 @@ struct fixture {
     }
 
     result<jit::access_token> fetch() {
-        return outcome<jit::access_token>(io, [&](auto done) { client->fetch_agent_token(std::move(done)); });
+        return outcome<jit::access_token>(io, [&](auto done) { client->fetch_agent_token(0, std::move(done)); });
     }
     std::string token() {
         auto const t = fetch();

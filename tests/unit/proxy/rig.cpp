@@ -150,11 +150,11 @@ bool origin::visited(int milliseconds) {
     return readable(fd_, milliseconds);
 }
 
-void played_as::fetch_agent_token(jit::callback<jit::access_token> done) {
+void played_as::fetch_agent_token(jit::agent_index, jit::callback<jit::access_token> done) {
     answer<jit::access_token>(std::move(done),
                               jit::access_token{make_secret("agent-" + std::to_string(++tokens)), seconds(3600)});
 }
-void played_as::exchange_for_user(secret_ptr, secret_ptr, jit::callback<jit::access_token> done) {
+void played_as::exchange_for_user(jit::agent_index, secret_ptr, secret_ptr, jit::callback<jit::access_token> done) {
     answer<jit::access_token>(std::move(done), make_error(errc::as_rejected));
 }
 void played_as::create_task(secret_ptr, jit::task_order, jit::callback<jit::task> done) {
@@ -187,7 +187,7 @@ void played_as::evaluate_task(secret_ptr, std::string, jit::callback<jit::evalua
     answer<jit::evaluation>(std::move(done), jit::evaluation{});
 }
 
-void played_as::revoke(secret_ptr, jit::callback<void> done) {
+void played_as::revoke(jit::agent_index, secret_ptr, jit::callback<void> done) {
     answer<void>(std::move(done), result<void>());
 }
 void played_as::approve(secret_ptr, std::string, std::string, jit::callback<jit::request_state> done) {

@@ -126,11 +126,11 @@ TEST_CASE("the holder's process id is told to another process, and a dead holder
 TEST_CASE("a newer schema is refused and left as it is") {
     test::directory d;
     REQUIRE(sqlite_journal::open(d.path()).has_value());
-    change(d, "PRAGMA user_version = 3");
+    change(d, "PRAGMA user_version = 4");
     auto const before = bytes_of(d.file("journal.db"));
     auto const detail = refused(d.path());
     CHECK(contains(detail, "newer jitproxy"));
-    CHECK(contains(detail, "schema 3"));
+    CHECK(contains(detail, "schema 4"));
     CHECK(bytes_of(d.file("journal.db")) == before);
 }
 
