@@ -115,13 +115,12 @@ void check_journal(findings& f, std::filesystem::path const& state) {
         f.bad("the file system of the state directory is full",
               "make room: no session can be opened, and no permission asked for, that is not in the journal first");
     if (!std::filesystem::exists(state / "journal.db", ec)) return f.note("there is no journal yet");
-    auto const journal = store::sqlite_journal::open(state);
-    if (journal.has_error() && journal.error().code == errc::in_use)
-        return f.note("the journal is in use: " + journal.error().detail);
-    auto const left = journal ? (*journal)->left_open() : result<std::vector<jit::open_task>>(journal.error());
+    auto const left = store::sqlite_journal::examine(state);
+    if (left.has_error() && left.error().code == errc::in_use)
+        return f.note("the journal is in use: " + left.error().detail);
     if (!left) return f.bad("the journal cannot be used", left.error().detail);
-    if (left->empty()) return f.good("the journal is whole, and nothing in it is open");
-    f.note("the journal holds " + std::to_string(left->size()) +
+    if (*left == 0) return f.good("the journal is whole, and nothing in it is open");
+    f.note("the journal holds " + std::to_string(*left) +
            " tasks that are not confirmed to be complete; the next start of the daemon sees to them");
 }
 

@@ -277,6 +277,13 @@ std::string composition::status_line() const {
            std::to_string(pending) + (pending == 1 ? " request waits" : " requests wait") + " for a decision";
 }
 
+std::vector<std::string> composition::unconfirmed_tasks() const {
+    std::vector<std::string> out;
+    for (auto const& s : impl_->manager->sessions()) out.push_back(s.task_id);
+    for (auto const& t : impl_->manager->recovered().waiting) out.push_back(t.task_id);
+    return out;
+}
+
 void composition::stop(std::function<void(bool)> done) {
     auto const self = impl_;
     // Requests in flight have the drain time, completions a call's time and some more; then the journal must do.

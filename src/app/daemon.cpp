@@ -76,8 +76,10 @@ struct life {
         log::info("stopping", {{"why", why}});
         parts->stop([this](bool all_confirmed) {
             confirmed = all_confirmed;
-            if (!all_confirmed)
-                log::warning("the authorization server has not confirmed every completion; the next start sees to it");
+            for (auto const& task : parts->unconfirmed_tasks())
+                log::warning(
+                    "the authorization server has not confirmed that a task is complete; the next start sees to it",
+                    {{"task", task}});
             io.stop();
         });
     }

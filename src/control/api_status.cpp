@@ -32,7 +32,7 @@ json::object api::impl::status() const {
         {"sessions", open},
         {"pending_requests", pending},
         {"live_grants", manager.live_grants()},
-        {"recovering_tasks", recovered.waiting},
+        {"recovering_tasks", recovered.waiting.size()},
         {"uncertain_tasks", uncertain},
         {"agent_token", agent_token_document(agents.front())},
         {"agent_tokens", agent_tokens},
@@ -61,7 +61,7 @@ std::string api::impl::metrics() const {
     all.push_back({"jitproxy_recovering_tasks",
                    "Tasks of earlier lives that are not confirmed to be complete yet",
                    metric_kind::gauge,
-                   recovered.waiting,
+                   recovered.waiting.size(),
                    {}});
     for (auto const& [how, n] : recovered.results)
         all.push_back({"jitproxy_recovered_tasks_total",

@@ -14,9 +14,9 @@ agent_table::agent_table(manager_ports ports, task_manager_options const& option
         auto fetch = [&as = ports.as, i, name = identities_[i].name](callback<access_token> done) {
             as.fetch_agent_token(i, [name, done = std::move(done)](result<access_token> answer) {
                 if (answer.has_error())
-                    log::warning("the agent token could not be fetched", {{"agent", name},
-                                                                          {"error", name_of(answer.error().code)},
-                                                                          {"detail", answer.error().detail}});
+                    log::warning(
+                        "the agent token could not be fetched",
+                        {{"agent", name}, {"error", name_of(answer.error().code)}, {"detail", answer.error().detail}});
                 done(std::move(answer));
             });
         };
@@ -45,8 +45,8 @@ result<agent_index> agent_table::named(std::string_view name) const {
 
 std::optional<agent_index> agent_table::with_client_id(std::string_view client_id) const {
     if (client_id.empty()) return agent_index{0};
-    auto const it = std::find_if(identities_.begin(), identities_.end(),
-                                 [&](auto const& a) { return a.client_id == client_id; });
+    auto const it =
+        std::find_if(identities_.begin(), identities_.end(), [&](auto const& a) { return a.client_id == client_id; });
     if (it == identities_.end()) return std::nullopt;
     return static_cast<agent_index>(it - identities_.begin());
 }

@@ -153,7 +153,8 @@ void recovery::watch(job_ptr const& j) {
 }
 
 recovery_info recovery::info() const {
-    recovery_info out{results_, jobs_.size(), {}};
+    recovery_info out{results_, {}, {}};
+    for (auto const& j : jobs_) out.waiting.push_back(j->task);
     for (auto const& j : doubtful_) out.uncertain.push_back(j->task);
     return out;
 }

@@ -91,6 +91,17 @@ result<void> make_directory(std::filesystem::path const& directory) {
 
 }  // namespace
 
+result<std::size_t> sqlite_journal::examine(std::filesystem::path const& directory) {
+    auto const lock = lock_file::acquire(directory / "journal.lock");
+    if (!lock) return lock.error();
+    auto const file = directory / "journal.db";
+    auto d = database::open_to_read(file);
+    if (!d) return d.error();
+    auto const version = examine_schema(*d, file);
+    if (!version || *version == 0) return version;
+    return d->read_integer("SELECT count(*) FROM tasks WHERE state <> 'closed'");
+}
+
 result<std::unique_ptr<sqlite_journal>> sqlite_journal::open(std::filesystem::path directory,
                                                              std::function<wall_time()> now) {
     if (!directory.has_filename()) directory = directory.parent_path();  // "state/"

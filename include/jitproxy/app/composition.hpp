@@ -45,6 +45,8 @@ class composition {
     // Calls back once every thread has done something since.
     void when_alive(std::function<void()> done);
     [[nodiscard]] std::string status_line() const;  // "2 sessions, 1 request waits for a decision"
+    // Ids of the tasks that are open at the authorization server, as far as is known.
+    [[nodiscard]] std::vector<std::string> unconfirmed_tasks() const;
 
     // Stops accepting, lets requests in flight finish, completes every session. Tells whether every completion was
     // confirmed in time; what was not stays in the journal.

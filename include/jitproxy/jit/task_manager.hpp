@@ -92,7 +92,7 @@ struct agent_token_info {
 
 struct recovery_info {                             // what earlier lives left, and what the AS never confirmed
     std::map<std::string, std::uint64_t> results;  // "completed", "already_complete", "uncertain"
-    std::size_t waiting = 0;                       // tasks to be completed yet
+    std::vector<open_task> waiting;                // to be completed yet
     std::vector<open_task> uncertain;              // may be open; their ids are not known
 };
 
