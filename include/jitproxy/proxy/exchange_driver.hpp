@@ -101,8 +101,9 @@ class exchange_driver {
     net::outbox down_;
     body_writer down_framing_;
     std::string head_to_client_;
-    bool answer_ended_ = false;  // all of it is in down_ or sent
-    bool answer_begun_ = false;
+    bool answer_ended_ = false;                      // all of it is in down_ or sent
+    bool answer_begun_ = false;                      // some of it is, be it the origin's or ours
+    errc answer_failure_ = errc::connection_closed;  // how its body was broken
     bool keep_alive_ = true;
     bool client_lost_ = false;
     bool half_closed_ = false;  // the client has ended its side while the origin was silent
