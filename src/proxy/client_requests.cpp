@@ -193,6 +193,7 @@ net::task<client_connection::after> client_connection::intercept(http::authority
             buffer.commit(got.bytes);
         } else if (got.status == net::io_status::blocked) {
             buffer.release();
+            if (worker_.draining) co_return after::close;  // nothing was begun: as an idle connection
             stream_.wait_read();
             co_await waker_.wait();
             if (cut_ || limit_.expired()) co_return after::close;
