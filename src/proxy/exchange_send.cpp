@@ -28,6 +28,7 @@ net::task<exchange_driver::event> exchange_driver::send(jit::send_request order)
     held_.clear();
     up_.clear();
     upload_over_ = false;
+    head_search_.restart();
     auto opened = co_await open_upstream(order.fresh_connection);
     if (client_.cut) co_return jit::client_left{};
     if (!opened) co_return failed_with(opened.error());
@@ -183,7 +184,7 @@ result<exchange_driver::moved> exchange_driver::take_response_head() {
     auto& buffer = upstream_->buffer();
     auto const& limits = worker_.options.limits.head;
     for (;;) {
-        auto const end = http::find_head_end(buffer.data(), 0);
+        auto const end = head_search_.find(buffer.data());
         if (end == 0) {
             auto const room = buffer.prepare(limits.bytes);
             if (room.empty())

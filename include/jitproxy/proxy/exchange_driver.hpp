@@ -85,6 +85,7 @@ class exchange_driver {
     std::optional<error> client_failure_;  // the client's body is malformed, was cut, or stopped coming
 
     // its answer
+    http::head_search head_search_;
     std::string response_bytes_;
     http::response_head response_;
     http::body_framing response_framing_;

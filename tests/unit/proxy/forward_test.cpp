@@ -228,6 +228,20 @@ TEST_CASE("interim answers are passed on, but not to HTTP/1.0 and not without en
     CHECK(client.read_head().starts_with("HTTP/1.1 502"));
 }
 
+TEST_CASE("heads of an origin that arrive byte by byte") {
+    rig r;
+    auto client = r.client();
+    client.send(r.get("/"));
+    auto site = r.site.accept();
+    (void)site.read_head();
+    std::string const field = "X-Long: " + std::string(500, 'x') + "\r\n";
+    for (char const c : "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\n" + field + "Content-Length: 2\r\n\r\nok")
+        site.send({&c, 1});
+    CHECK(client.read_head().starts_with("HTTP/1.1 103 Early Hints\r\n"));
+    CHECK(client.read_head().find(field) != std::string::npos);
+    CHECK(client.read(2) == "ok");
+}
+
 TEST_CASE("what could be read in two ways is refused, and nothing of it is forwarded") {
     rig r;
     std::string const start = "POST " + r.url("/") + " HTTP/1.1\r\nHost: x\r\n";
