@@ -61,6 +61,7 @@ net::task<> client_connection::serve() {
         // Pipelined requests that are answered at once never wait for anything.
         if (turns % net::turns_before_breath == 0) co_await net::breathe(worker_.io, waker_);
     }
+    own_.stream.reset();
     co_await linger();
 }
 

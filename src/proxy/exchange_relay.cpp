@@ -159,7 +159,12 @@ void exchange_driver::release_upstream() {
     upstream_->bytes_out = upstream_->bytes_in = 0;
     bool const reusable = response_body_.complete() && upload_over_ && body_.at_end() && up_.empty(*upstream_) &&
                           http::keeps_alive(response_, response_framing_);
-    if (reusable) worker_.upstreams.give_back(request_.to, std::move(upstream_));
+    if (reusable && own_) {
+        upstream_->set_waker(nullptr);
+        client_.own = {std::move(upstream_), purpose()};
+    } else if (reusable) {
+        worker_.upstreams.give_back(request_.to, std::move(upstream_));
+    }
     upstream_.reset();
 }
 
