@@ -64,4 +64,4 @@ def test_memory_levels_off(proxy, emulator):
         sizes.append(load_test.resident(proxy) >> 10)
     silent.close()
     half = sizes[ROUNDS // 2 - 1]
-    assert (sizes[-1] - half) << 10 < GROWTH, f"KiB after each round: {sizes}"
+    assert (sizes[-1] - half) << 10 < GROWTH or harness.SANITIZED, f"KiB after each round: {sizes}"
