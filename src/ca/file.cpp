@@ -81,7 +81,7 @@ result<void> write_file_atomically(std::filesystem::path const& file, std::strin
     file_descriptor const fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!fd.valid()) return storage_error(temporary, "cannot be made", errno);
     auto const finish = [&]() -> result<void> {
-        if (auto const written = write_all(fd.get(), bytes, temporary); !written) return written;
+        if (auto written = write_all(fd.get(), bytes, temporary); !written) return written;
         if (::fchmod(fd.get(), mode) != 0) return storage_error(temporary, "cannot be given its mode", errno);
         if (::fsync(fd.get()) != 0) return storage_error(temporary, "cannot be synced", errno);
         if (::rename(temporary.c_str(), file.c_str()) != 0) return storage_error(file, "cannot be replaced", errno);
@@ -104,7 +104,7 @@ result<void> make_private_directory(std::filesystem::path const& directory) {
         if (!parent.empty() && parent != directory) {
             std::error_code ec;
             if (!std::filesystem::exists(parent, ec)) {
-                if (auto const made = make_private_directory(parent); !made) return made;
+                if (auto made = make_private_directory(parent); !made) return made;
             }
         }
         if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST)  // EEXIST: another process was faster

@@ -102,6 +102,16 @@ bool wants_upgrade(request_head const& head) noexcept {
     return named && to_something && head.version == version::http_1_1;
 }
 
+bool authenticates_connection(request_head const& head) noexcept {
+    return std::any_of(head.fields.begin(), head.fields.end(), [](field const& f) {
+        if (f.id != field_id::authorization) return false;
+        auto rest = f.value;
+        auto const scheme = next_word(rest);
+        return iequals(scheme, "ntlm") || iequals(scheme, "negotiate") || iequals(scheme, "kerberos") ||
+               iequals(scheme, "nego2");
+    });
+}
+
 std::optional<std::uint32_t> prefer_wait(request_head const& head) noexcept {
     for (auto const& f : head.fields) {
         if (f.id != field_id::prefer) continue;

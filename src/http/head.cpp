@@ -180,10 +180,18 @@ std::size_t response_head::count(field_id id) const noexcept {
     return count_in(fields, id);
 }
 
+namespace {
+// An end may begin in what was looked at before.
+std::size_t begin_of_search(std::string_view bytes, std::size_t from) noexcept {
+    from = std::min(from, bytes.size());
+    return from > 2 ? from - 2 : 0;
+}
+}  // namespace
+
 std::size_t find_head_end(std::string_view bytes, std::size_t from) noexcept {
     // Ends with bare LFs are found as well: the parser refuses them at once, instead of waiting for a CRLF that a
     // sender of bare LFs never sends.
-    std::size_t at = from > 2 ? std::min(from, bytes.size()) - 2 : 0;
+    std::size_t at = begin_of_search(bytes, from);
     while (at < bytes.size()) {
         auto const* const lf = static_cast<char const*>(std::memchr(bytes.data() + at, '\n', bytes.size() - at));
         if (lf == nullptr) return 0;
@@ -192,6 +200,13 @@ std::size_t find_head_end(std::string_view bytes, std::size_t from) noexcept {
         if (at + 1 < bytes.size() && bytes[at] == '\r' && bytes[at + 1] == '\n') return at + 2;
     }
     return 0;
+}
+
+std::size_t head_search::find(std::string_view bytes) noexcept {
+    auto const end = find_head_end(bytes, seen_);
+    work_ += (end == 0 ? bytes.size() : end) - begin_of_search(bytes, seen_);
+    seen_ = end == 0 ? bytes.size() : 0;
+    return end;
 }
 
 result<void> parse_request_head(std::string_view head, head_limits const& limits, request_head& out) {

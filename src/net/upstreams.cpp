@@ -46,10 +46,14 @@ endpoint_ptr upstreams::take_idle(destination const& to, waker& user) {
     return nullptr;
 }
 
-void upstreams::give_back(destination const& to, endpoint_ptr stream) {
-    if (!stream->is_open() || !stream->buffer().empty() || !stream->flushed()) return;
+bool upstreams::is_reusable(endpoint& stream) const {
     // Made under rules that were replaced meanwhile: its context and its address may no longer be right.
-    if (stream->generation != generation_) return;
+    if (stream.generation != generation_) return false;
+    return stream.is_open() && stream.buffer().empty() && stream.flushed();
+}
+
+void upstreams::give_back(destination const& to, endpoint_ptr stream) {
+    if (!is_reusable(*stream)) return;
     auto& idle_ones = pool_[key_of(to)];
     if (idle_ones.size() >= options_.pool_per_origin) return;
     stream->set_waker(nullptr);

@@ -17,7 +17,17 @@ body_reader::body_reader(http::body_framing framing, errc on_error)
 }
 
 body_status body_reader::read(net::endpoint& from, std::span<char> scratch, pieces& out) {
+    if (broken_) return why_broken_;
     if (complete_) return body_status::end;
+    auto const status = read_more(from, scratch, out);
+    if (status == body_status::cut || status == body_status::bad) {
+        broken_ = true;
+        why_broken_ = status;
+    }
+    return status;
+}
+
+body_status body_reader::read_more(net::endpoint& from, std::span<char> scratch, pieces& out) {
     if (framing_.kind == http::body_kind::length && left_ < scratch.size())
         scratch = scratch.first(static_cast<std::size_t>(left_));
     auto& buffered = from.buffer();

@@ -61,30 +61,30 @@ net::task<> client_connection::serve() {
         // Pipelined requests that are answered at once never wait for anything.
         if (turns % net::turns_before_breath == 0) co_await net::breathe(worker_.io, waker_);
     }
+    own_.stream.reset();
     co_await linger();
 }
 
 net::task<client_connection::head_state> client_connection::read_head() {
     auto const& limits = worker_.options.limits.head;
     auto& buffer = stream_.buffer();
-    std::size_t looked_at = 0;
+    http::head_search search;
     unsigned reads = 0;
     bool begun = false;
     head_.method = {};  // of the request before: its bytes are gone
     keep_alive_ = false;
     limit_.expires_after(worker_.options.timeouts.client_idle);
     for (;;) {
-        while (looked_at < 2 && buffer.data().starts_with("\r\n")) {  // RFC 9112 2.2
+        while (search.seen() < 2 && buffer.data().starts_with("\r\n")) {  // RFC 9112 2.2
             buffer.consume(2);
-            looked_at = 0;
+            search.restart();
         }
-        auto const end = http::find_head_end(buffer.data(), looked_at);
+        auto const end = search.find(buffer.data());
         if (end != 0) {
             head_bytes_.assign(buffer.data().substr(0, end));
             buffer.consume(end);
             break;
         }
-        looked_at = buffer.size();
         if (!begun && !buffer.empty()) {
             begun = true;
             limit_.expires_after(worker_.options.timeouts.client_head);

@@ -54,7 +54,7 @@ net::task<client_connection::after> client_connection::handle_request() {
     if (auto const left = http::max_forwards(head_); left && *left == 0) co_return co_await answer_as_last();
     auto planned = plan(*target, std::move(session_id));
     if (!planned) co_return co_await reject(planned.error());
-    client_side const side{worker_, waker_, limit_, stream_, cut_, served_};
+    client_side const side{worker_, waker_, limit_, stream_, cut_, served_, own_};
     exchange_driver driver(side, std::move(*planned));
     bool const keep = co_await driver.run();
     co_return (keep && keep_alive_ && !worker_.draining) ? after::next_request : after::close;
@@ -173,7 +173,7 @@ net::task<client_connection::after> client_connection::tunnel(http::request_targ
     if (!told) co_return after::close;
     worker::tally::add(worker_.counts.tunnels);
     std::string().swap(head_bytes_);
-    client_side const side{worker_, waker_, limit_, stream_, cut_, served_};
+    client_side const side{worker_, waker_, limit_, stream_, cut_, served_, own_};
     co_await run_tunnel(side, **upstream);
     co_return after::close;
 }
@@ -193,6 +193,7 @@ net::task<client_connection::after> client_connection::intercept(http::authority
             buffer.commit(got.bytes);
         } else if (got.status == net::io_status::blocked) {
             buffer.release();
+            if (worker_.draining) co_return after::close;  // nothing was begun: as an idle connection
             stream_.wait_read();
             co_await waker_.wait();
             if (cut_ || limit_.expired()) co_return after::close;

@@ -68,7 +68,7 @@ exchange_driver::moved exchange_driver::pump_down() {
     pieces framed;
     bool took = false;
     if (!head_to_client_.empty()) framed.push_back(head_to_client_);
-    if (!held_.empty()) {
+    if (!held_.empty() && !response_body_.broken()) {
         body.push_back(held_);
     } else if (!response_body_.complete()) {
         switch (response_body_.read(*upstream_, worker_.scratch, body)) {
@@ -81,7 +81,10 @@ exchange_driver::moved exchange_driver::pump_down() {
                 upstream_->wait_read();
                 break;
             case body_status::cut:
+                answer_failure_ = errc::connection_closed;
+                return moved::failed;
             case body_status::bad:
+                answer_failure_ = errc::bad_response;
                 return moved::failed;
         }
     }
@@ -114,9 +117,13 @@ net::task<exchange_driver::event> exchange_driver::relay(jit::relay_response ord
         auto const down = pump_down();
         if (down == moved::failed) {
             if (client_lost_) co_return jit::client_left{};
-            co_return jit::upstream_failed{
-                make_error(errc::connection_closed, request_.to.origin + " closed the connection within its answer"),
-                reused_, false, false};
+            error what =
+                make_error(answer_failure_, request_.to.origin + (answer_failure_ == errc::bad_response
+                                                                      ? " sent a body that cannot be understood"
+                                                                      : " closed the connection within its answer"));
+            if (answer_begun_) co_return jit::upstream_failed{std::move(what), reused_, false, false};
+            auto told = co_await answer(std::move(what));  // the client has seen nothing of it: no need to cut
+            co_return told;
         }
         // An early answer: the request's body goes on meanwhile (RFC 9112 9.5).
         auto const up = upstream_ && response_.status != 101 ? pump_up() : moved::no;
@@ -152,7 +159,12 @@ void exchange_driver::release_upstream() {
     upstream_->bytes_out = upstream_->bytes_in = 0;
     bool const reusable = response_body_.complete() && upload_over_ && body_.at_end() && up_.empty(*upstream_) &&
                           http::keeps_alive(response_, response_framing_);
-    if (reusable) worker_.upstreams.give_back(request_.to, std::move(upstream_));
+    if (reusable && own_) {
+        upstream_->set_waker(nullptr);
+        client_.own = {std::move(upstream_), purpose()};
+    } else if (reusable) {
+        worker_.upstreams.give_back(request_.to, std::move(upstream_));
+    }
     upstream_.reset();
 }
 

@@ -15,6 +15,8 @@ import agents
 
 BIN = pathlib.Path(os.environ.get("JITPROXY_BIN") or pathlib.Path(__file__).parents[2] / "build/dev/bin").resolve()
 JITPROXY = BIN / "jitproxy"
+# Built with a sanitizer: how much memory it holds says nothing of the program then.
+SANITIZED = any(mark in JITPROXY.read_bytes() for mark in (b"__asan_init", b"__tsan_init"))
 PATIENCE = 30  # seconds that anything may take to come about; nothing is waited for longer, and nothing by the clock
 
 

@@ -43,7 +43,7 @@ def test_ten_thousand_idle_connections(make_proxy, emulator):
     until(lambda: open_connections(proxy) == count, "not all of them were accepted")
     assert served(proxy, emulator)
     each = (resident(proxy) - before) / count
-    assert each < 4096, f"{each:.0f} bytes each"
+    assert each < 4096 or harness.SANITIZED, f"{each:.0f} bytes each"
     with idle.pop() as one, idle.pop() as other:  # and any of them can be used
         for s in (one, other):
             s.sendall(f"GET {emulator.api_url}/v1/public HTTP/1.0\r\n\r\n".encode())
@@ -106,4 +106,4 @@ def test_a_gibibyte_through_a_tunnel(proxy):
             highest = max(highest, resident(proxy))
         giver.join(harness.PATIENCE)
     assert got == size
-    assert highest - before < 4 << 20
+    assert highest - before < 4 << 20 or harness.SANITIZED

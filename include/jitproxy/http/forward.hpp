@@ -68,6 +68,9 @@ struct basic_credentials {
 // RFC 9110 7.8: the client asks for another protocol. Not for HTTP/2 ("h2c"): its HTTP2-Settings is for one hop only,
 // and what came behind it could not be read here (RFC 9113 3.1 has given it up).
 [[nodiscard]] bool wants_upgrade(request_head const& head) noexcept;
+// Authorization of a scheme whose server may take all that follows on the connection for the same user's: NTLM,
+// Negotiate (RFC 4559 6) and their kin. What HTTP forbids (RFC 9110 11.7.3 and 3.3: each request stands for itself).
+[[nodiscard]] bool authenticates_connection(request_head const& head) noexcept;
 // RFC 7240 "wait=SECONDS"; nullopt where it is absent or no number.
 [[nodiscard]] std::optional<std::uint32_t> prefer_wait(request_head const& head) noexcept;
 

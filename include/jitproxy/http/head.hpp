@@ -81,6 +81,21 @@ struct response_head {
 // call has looked (it backs up the few bytes it needs). Leading empty lines (RFC 9112 2.2) are the caller's to skip.
 [[nodiscard]] std::size_t find_head_end(std::string_view bytes, std::size_t from) noexcept;
 
+// The same for a head that arrives in pieces, however small they are: each byte is looked at once, but for the few that
+// an end may lie across.
+class head_search {
+  public:
+    // `bytes`: all of the head that has come so far. As find_head_end().
+    [[nodiscard]] std::size_t find(std::string_view bytes) noexcept;
+    void restart() noexcept { seen_ = 0; }                               // the next call looks at another head
+    [[nodiscard]] std::size_t seen() const noexcept { return seen_; }    // bytes that hold no end
+    [[nodiscard]] std::uint64_t work() const noexcept { return work_; }  // bytes looked at, in all calls together
+
+  private:
+    std::size_t seen_ = 0;
+    std::uint64_t work_ = 0;
+};
+
 // `head` is exactly the head with its final CRLF CRLF. Refuses: bare CR or LF, NUL and other control characters,
 // obs-fold, space before the colon, names and methods that are no tokens, versions but HTTP/1.0 and 1.1, too many
 // fields. `out` is reused: its vector keeps its capacity. Errors: malformed_request, unsupported_version,

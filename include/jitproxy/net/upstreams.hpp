@@ -57,8 +57,9 @@ class upstreams {
     // is https and `with_tls`. Errors: dns_*, address_denied, connection_*, unreachable, limit_reached, tls_*, loop.
     [[nodiscard]] task<result<endpoint_ptr>> connect(destination const& to, bool with_tls, waker& user,
                                                      deadline& limit);
-    // Keeps it for the next request to that origin; closes it where anything is left unread or unsent, and where it was
-    // made under a reach that was replaced.
+    // Nothing is left unread or unsent on it, and it was made under the reach that holds now.
+    [[nodiscard]] bool is_reusable(endpoint& stream) const;
+    // Keeps it for the next request to that origin, whoever's that is; closes it where it is not reusable.
     void give_back(destination const& to, endpoint_ptr stream);
     // Closes connections that were idle too long. Called at every tick.
     void tick(steady_time now);

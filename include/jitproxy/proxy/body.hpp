@@ -27,18 +27,23 @@ class body_reader {
   public:
     body_reader() = default;
     body_reader(http::body_framing framing, errc on_error);
+    // Once it was `cut` or `bad` it stays so: what comes behind is never read as if nothing had happened.
     [[nodiscard]] body_status read(net::endpoint& from, std::span<char> scratch, pieces& out);
+    [[nodiscard]] bool broken() const noexcept { return broken_; }
     // Everything was read; the next byte on the connection belongs to another message.
     [[nodiscard]] bool complete() const noexcept { return complete_; }
     // As received; once complete.
     [[nodiscard]] std::string_view trailers() const noexcept { return decoder_.trailers(); }
 
   private:
+    [[nodiscard]] body_status read_more(net::endpoint& from, std::span<char> scratch, pieces& out);
     [[nodiscard]] body_status decode(net::endpoint& from, std::string_view raw, bool from_buffer, pieces& out);
     http::body_framing framing_;
     http::chunk_decoder decoder_;
     std::uint64_t left_ = 0;
     bool complete_ = true;
+    bool broken_ = false;
+    body_status why_broken_ = body_status::cut;
 };
 
 // Frames pieces for the next hop. Adds at most three pieces; views into this object.

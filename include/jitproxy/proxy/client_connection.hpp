@@ -21,6 +21,13 @@ namespace jitproxy::proxy {
 class worker;
 struct exchange_request;
 
+// An upstream connection whose origin may know the client by the connection itself (NTLM, Negotiate): for that client
+// connection's further requests alone, and never in the pool.
+struct own_upstream {
+    net::endpoint_ptr stream;  // null: there is none
+    std::string purpose;       // session, origin and API that it may be used for
+};
+
 // What an exchange or a tunnel needs of the connection it serves.
 struct client_side {
     proxy::worker& worker;
@@ -29,6 +36,7 @@ struct client_side {
     net::endpoint& stream;
     bool const& cut;           // everything is to end at once
     std::string_view& served;  // the session of what is under way, for who closes it; empty: none
+    own_upstream& own;
 };
 
 class client_connection {
@@ -90,6 +98,7 @@ class client_connection {
     bool keep_alive_ = false;    // the client wants the connection kept
     std::optional<inside_tunnel> inside_;
     std::string_view served_;  // the session of what is under way; empty: none
+    own_upstream own_;
     net::task<> root_;
 };
 

@@ -1,6 +1,6 @@
 // The driver of one exchange: does what jit::exchange says and tells it what happened. Decisions are the machine's;
 // this moves bytes (exchange_driver.cpp: the loop, permission and local answers; exchange_send.cpp: one attempt;
-// exchange_relay.cpp: the answer).
+// exchange_answer.cpp: the answer's head; exchange_relay.cpp: the answer on its way to the client).
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -49,18 +49,21 @@ class exchange_driver {
     // exchange_send.cpp
     enum class moved : std::uint8_t { yes, no, failed };
     [[nodiscard]] net::task<result<void>> open_upstream(bool fresh);
+    [[nodiscard]] net::endpoint_ptr take_own() const;  // the client's own connection for this very purpose, if any
+    [[nodiscard]] std::string purpose() const;
     [[nodiscard]] moved pump_up();  // request head and body; arms what it waits for
     [[nodiscard]] net::task<result<void>> await_response();
+    [[nodiscard]] bool client_has_left();
+    [[nodiscard]] milliseconds patience() const;  // how long the next step may take
+    [[nodiscard]] jit::upstream_failed failed_with(error what) const;
+    // exchange_answer.cpp
     // One head from upstream: 1xx are passed on, the final one is left in response_. no: more bytes are needed.
     [[nodiscard]] result<moved> take_response_head();
     void pass_interim_on();
-    [[nodiscard]] bool client_has_left();
-    [[nodiscard]] milliseconds patience() const;  // how long the next step may take
-    void invite_body();                           // 100 (Continue) of our own
+    void invite_body();  // 100 (Continue) of our own
     void send_interim(std::string_view text);
     [[nodiscard]] net::task<> hold_body();
     [[nodiscard]] net::task<jit::response_started> judge_response();
-    [[nodiscard]] jit::upstream_failed failed_with(error what) const;
     // exchange_relay.cpp
     [[nodiscard]] http::body_framing framing_to_client() const;
     [[nodiscard]] bool passes_trailers() const;
@@ -78,6 +81,7 @@ class exchange_driver {
     // this attempt
     net::endpoint_ptr upstream_;
     bool reused_ = false;
+    bool own_ = false;          // the origin may take the connection for the client: no other's from now on
     bool upload_over_ = false;  // all was sent, or upstream takes no more of it (its answer may come all the same)
     std::string head_out_;      // to be sent; empty once it is
     net::outbox up_;
@@ -85,6 +89,7 @@ class exchange_driver {
     std::optional<error> client_failure_;  // the client's body is malformed, was cut, or stopped coming
 
     // its answer
+    http::head_search head_search_;
     std::string response_bytes_;
     http::response_head response_;
     http::body_framing response_framing_;
@@ -101,8 +106,9 @@ class exchange_driver {
     net::outbox down_;
     body_writer down_framing_;
     std::string head_to_client_;
-    bool answer_ended_ = false;  // all of it is in down_ or sent
-    bool answer_begun_ = false;
+    bool answer_ended_ = false;                      // all of it is in down_ or sent
+    bool answer_begun_ = false;                      // some of it is, be it the origin's or ours
+    errc answer_failure_ = errc::connection_closed;  // how its body was broken
     bool keep_alive_ = true;
     bool client_lost_ = false;
     bool half_closed_ = false;  // the client has ended its side while the origin was silent

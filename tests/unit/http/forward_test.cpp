@@ -380,6 +380,18 @@ TEST_CASE("Trailer goes with a body that is passed on in chunks") {
           wire("HTTP/1.1 200 OK\nTrailer: Checksum\nTransfer-Encoding: chunked\n"));
 }
 
+TEST_CASE("which credentials are taken for those of the connection") {
+    for (std::string_view const bound :
+         {"NTLM TlRM", "ntlm", "Negotiate YII=", "NEGOTIATE  YII=", "Kerberos x", "Nego2 x"})
+        CHECK(
+            authenticates_connection(request("GET / HTTP/1.1\nHost: h\nAuthorization: " + std::string(bound) + "\n")));
+    CHECK(
+        authenticates_connection(request("GET / HTTP/1.1\nHost: h\nAuthorization: Basic x\nAuthorization: NTLM x\n")));
+    for (std::string_view const free : {"Authorization: Basic TlRM", "Authorization: Bearer NTLM", "Authorization:",
+                                        "X: NTLM x", "Authorization: NTLMv9 x", "Proxy-Authorization: NTLM x"})
+        CHECK_FALSE(authenticates_connection(request("GET / HTTP/1.1\nHost: h\n" + std::string(free) + "\n")));
+}
+
 TEST_CASE("who takes trailers") {
     for (auto const* good : {"TE: trailers\n", "TE: gzip, Trailers\n", "TE: gzip\nTE: trailers\n"})
         CHECK(accepts_trailers(request("GET / HTTP/1.1\nHost: h\n" + std::string(good))));

@@ -305,6 +305,22 @@ TEST_CASE("the head's end is found wherever the pieces are cut") {
     CHECK(find_head_end("abc", 10) == 0);
 }
 
+TEST_CASE("a head that comes byte by byte is not searched from its start each time") {
+    std::string const head = "HTTP/1.1 200 OK\r\nX: " + std::string(60'000, 'x') + "\r\n\r\n";
+    std::string const bytes = head + head;
+    head_search search;
+    std::size_t size = 0;
+    while (search.find(std::string_view{bytes}.substr(0, size)) == 0) ++size;
+    CHECK(size == head.size());
+    CHECK(search.work() <= 3 * head.size());
+    CHECK(search.seen() == 0);  // ready for the next head, which may be here already
+    CHECK(search.find(std::string_view{bytes}.substr(head.size())) == head.size());
+
+    CHECK(search.find("HTTP/1.1 100") == 0);
+    search.restart();  // another connection, another head
+    CHECK(search.find("A\n\nB") == 3);
+}
+
 TEST_CASE("heads with bare line feeds end too, so that they are refused at once") {
     struct row {
         std::string_view bytes;

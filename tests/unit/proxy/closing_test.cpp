@@ -73,6 +73,30 @@ TEST_CASE("closing: a request that waits for a human is told so, and does not ho
     CHECK(head.find("session closed") != std::string::npos);
 }
 
+TEST_CASE("draining: who has not said a word since CONNECT was answered is not waited for, a request is") {
+    auto o = protecting(long_enough);
+    o.intercept = true;
+    rig r(o);
+    auto quiet = r.client();
+    quiet.send("CONNECT " + r.site.at() + " HTTP/1.1\r\nHost: x\r\n\r\n");
+    CHECK(quiet.read_head().starts_with("HTTP/1.1 200 "));
+    auto busy = r.client();
+    busy.send(r.get("/slow"));
+    auto site = r.site.accept();
+    (void)site.read_head();
+
+    auto const drained = r.begin_to_drain();
+    CHECK(quiet.ended());
+    quiet.close();
+    CHECK(r.open_connections_become(1));
+    site.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone");
+    CHECK(busy.read_head().find("\r\nConnection: close\r\n") != std::string::npos);
+    CHECK(busy.read(4) == "done");
+    CHECK(busy.ended());
+    busy.close();
+    CHECK(drained.wait_for(long_enough) == std::future_status::ready);
+}
+
 TEST_CASE("closing: a tunnel of the session is cut when the drain time is over, another's is not") {
     rig_options o;
     o.timeouts.drain = at_once;

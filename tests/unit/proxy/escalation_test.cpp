@@ -138,6 +138,20 @@ TEST_CASE("denied: the API's own 403, body and all, with the reason in the field
     CHECK(client.read(19) == "the API's own words");
 }
 
+TEST_CASE("denied, and the body of the API's 403 cannot be understood: a 502 that nothing of it went before") {
+    rig r(protect());
+    r.as.decision = request_status::denied;
+    auto client = r.client();
+    client.send(r.get("/doc"));
+    auto site = r.site.accept();
+    (void)site.read_head();
+    auto forbidden = wants("doc", "");
+    forbidden.erase(forbidden.find("Content-Length"));
+    site.send(forbidden + "Transfer-Encoding: chunked\r\n\r\n2\r\nno\r\nxyz\r\n0\r\n\r\n");
+    CHECK(client.read_head().starts_with("HTTP/1.1 502 Bad Gateway\r\n"));
+    CHECK(r.as.asked == 1);
+}
+
 TEST_CASE("pending longer than the client waits, then granted: the next attempt joins") {
     rig r(protect());
     r.as.decision = request_status::pending;

@@ -141,6 +141,47 @@ TEST_CASE("an answer that is cut is never passed on as whole") {
     }
 }
 
+TEST_CASE("a body that is broken before anything of the answer went out is a 502, not a cut") {
+    rig r;
+    auto client = r.client();
+    std::string const chunks = r.url("") + " sent a body that cannot be understood";
+    for (auto const& [rest, detail] : std::initializer_list<std::pair<std::string_view, std::string>>{
+             {"Transfer-Encoding: chunked\r\n\r\nxyz\r\n", chunks},
+             {"Transfer-Encoding: chunked\r\n\r\n-1\r\nHTTP/1.1 200 OK\r\n\r\n", chunks},
+             {"Transfer-Encoding: chunked\r\n\r\n3\r\nabcdef\r\n0\r\n\r\n", chunks},
+             {"Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n",
+              "both Transfer-Encoding and Content-Length"},
+             {"Content-Length: 3\r\nContent-Length: 4\r\n\r\nabc", "Content-Length more than once"}}) {
+        INFO(rest);
+        client.send(r.get("/"));
+        auto site = r.site.accept();
+        (void)site.read_head();
+        site.send("HTTP/1.1 200 OK\r\nX-Of: the origin\r\n" + std::string(rest));
+        std::string const problem = R"({"type":"about:blank","title":"Bad Gateway","status":502,"detail":")" + detail +
+                                    R"(","code":"bad_response"})";
+        CHECK(plain_head(client.read_head()) ==
+              "HTTP/1.1 502 Bad Gateway\r\nCache-Control: no-store\r\n"
+              "Proxy-Status: jitproxy; error=http_protocol_error; details=\"" +
+                  detail + "\"\r\nContent-Type: application/problem+json\r\nContent-Length: " +
+                  std::to_string(problem.size()) + "\r\nConnection: keep-alive\r\n\r\n");
+        CHECK(client.read(problem.size()) == problem);
+        CHECK(site.gone());
+    }
+    CHECK(client.silent());  // and the client's connection has gone on all the time
+}
+
+TEST_CASE("a body that is broken once it goes out is cut, whatever comes behind") {
+    rig r;
+    auto client = r.client();
+    client.send(r.get("/"));
+    auto site = r.site.accept();
+    (void)site.read_head();
+    site.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+    CHECK(client.read_head().starts_with("HTTP/1.1 200 OK\r\n"));
+    site.send("xyz\r\n3\r\nabc\r\n0\r\n\r\n");
+    CHECK(client.reset_by_peer());
+}
+
 TEST_CASE("a kept connection that the origin closed is replaced without the client's knowledge, where that is safe") {
     rig r;
     auto client = r.client();
@@ -185,6 +226,20 @@ TEST_CASE("interim answers are passed on, but not to HTTP/1.0 and not without en
     for (int i = 0; i < 17; ++i) site.send("HTTP/1.1 102 Processing\r\n\r\n");
     for (int i = 0; i < 16; ++i) CHECK(client.read_head().starts_with("HTTP/1.1 102"));
     CHECK(client.read_head().starts_with("HTTP/1.1 502"));
+}
+
+TEST_CASE("heads of an origin that arrive byte by byte") {
+    rig r;
+    auto client = r.client();
+    client.send(r.get("/"));
+    auto site = r.site.accept();
+    (void)site.read_head();
+    std::string const field = "X-Long: " + std::string(500, 'x') + "\r\n";
+    for (char const c : "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\n" + field + "Content-Length: 2\r\n\r\nok")
+        site.send({&c, 1});
+    CHECK(client.read_head().starts_with("HTTP/1.1 103 Early Hints\r\n"));
+    CHECK(client.read_head().find(field) != std::string::npos);
+    CHECK(client.read(2) == "ok");
 }
 
 TEST_CASE("what could be read in two ways is refused, and nothing of it is forwarded") {

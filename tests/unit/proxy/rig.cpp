@@ -150,53 +150,6 @@ bool origin::visited(int milliseconds) {
     return readable(fd_, milliseconds);
 }
 
-void played_as::fetch_agent_token(jit::agent_index, jit::callback<jit::access_token> done) {
-    answer<jit::access_token>(std::move(done),
-                              jit::access_token{make_secret("agent-" + std::to_string(++tokens)), seconds(3600)});
-}
-void played_as::exchange_for_user(jit::agent_index, secret_ptr, secret_ptr, jit::callback<jit::access_token> done) {
-    answer<jit::access_token>(std::move(done), make_error(errc::as_rejected));
-}
-void played_as::create_task(secret_ptr, jit::task_order, jit::callback<jit::task> done) {
-    answer<jit::task>(std::move(done), jit::task{"task-" + std::to_string(++tasks), std::nullopt});
-}
-void played_as::request_permission(secret_ptr, jit::request_order, jit::callback<jit::request_state> done) {
-    jit::request_state state;
-    state.request_id = "req-" + std::to_string(++asked);
-    state.status = decision;
-    state.reason = "played";
-    answer<jit::request_state>(std::move(done), std::move(state));
-}
-void played_as::poll_permission(secret_ptr, jit::request_state known, jit::callback<jit::request_state> done) {
-    known.status = decision;
-    answer<jit::request_state>(std::move(done), std::move(known));
-}
-void played_as::exchange_permission(secret_ptr, jit::request_state, jit::callback<jit::access_token> done) {
-    answer<jit::access_token>(std::move(done),
-                              jit::access_token{make_secret("scoped-" + std::to_string(++exchanged)), seconds(300)});
-}
-void played_as::complete_task(secret_ptr, std::string, jit::callback<jit::completion> done) {
-    ++completed;
-    answer<jit::completion>(std::move(done), jit::completion::completed);
-}
-void played_as::list_pending(secret_ptr, jit::callback<std::vector<jit::pending_request>> done) {
-    answer<std::vector<jit::pending_request>>(std::move(done), make_error(errc::as_rejected));
-}
-
-void played_as::evaluate_task(secret_ptr, std::string, jit::callback<jit::evaluation> done) {
-    answer<jit::evaluation>(std::move(done), jit::evaluation{});
-}
-
-void played_as::revoke(jit::agent_index, secret_ptr, jit::callback<void> done) {
-    answer<void>(std::move(done), result<void>());
-}
-void played_as::approve(secret_ptr, std::string, std::string, jit::callback<jit::request_state> done) {
-    answer<jit::request_state>(std::move(done), make_error(errc::as_rejected));
-}
-void played_as::deny(secret_ptr, std::string, std::string, jit::callback<jit::request_state> done) {
-    answer<jit::request_state>(std::move(done), make_error(errc::as_rejected));
-}
-
 rig::rig(rig_options o) {
     policy::api api;
     api.name = "site";
@@ -218,7 +171,14 @@ rig::rig(rig_options o) {
     options.timeouts = o.timeouts;
     options.session_required = o.session_required;
     options.clock = [this] { return std::chrono::steady_clock::now() + milliseconds(ahead_ms_.load()); };
-    server_ = std::make_unique<server>(control_, options, rules, nullptr);
+    if (o.intercept) {
+        ca::authority_options of_ca;
+        of_ca.directory = ca_directory_.path();
+        of_ca.permitted_names = {"localhost"};
+        authority_ = std::make_shared<ca::authority const>(
+            *ca::authority::load_or_create(of_ca, std::chrono::system_clock::now()));
+    }
+    server_ = std::make_unique<server>(control_, options, rules, authority_);
     manager_ = std::make_unique<jit::task_manager>(jit::manager_ports{as, journal_, clock_, *server_, events_},
                                                    jit::task_manager_options{});
     server_->attach(*manager_);
@@ -257,6 +217,12 @@ bool rig::open_connections_become(std::uint64_t wanted) const {
         std::this_thread::yield();
     }
     return true;
+}
+
+std::future<void> rig::begin_to_drain() {
+    auto const drained = std::make_shared<std::promise<void>>();
+    on_control([&] { server_->drain([drained] { drained->set_value(); }); });
+    return drained->get_future();
 }
 
 std::string rig::open_session() {

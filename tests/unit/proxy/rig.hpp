@@ -12,6 +12,8 @@
 #include <thread>
 #include <vector>
 
+#include "directory.hpp"
+#include "jitproxy/ca/authority.hpp"
 #include "jitproxy/net/scheduler.hpp"
 #include "jitproxy/proxy/server.hpp"
 
@@ -100,7 +102,8 @@ class forgetful_journal final : public jit::journal {
 };
 
 struct rig_options {
-    bool protect = false;  // localhost is a protected API, over plain HTTP
+    bool protect = false;    // localhost is a protected API, over plain HTTP
+    bool intercept = false;  // there is a local CA, for localhost
     bool session_required = false;
     bool deny_by_default = false;
     proxy::limits limits;
@@ -119,6 +122,7 @@ class rig {
     std::string open_session();
     void close_sessions();
     std::vector<std::future<void>> begin_to_close_sessions();
+    std::future<void> begin_to_drain();  // of the whole proxy; ready when no connection is left
     [[nodiscard]] proxy::counters counters() const { return server_->counters(); }
     std::string url(std::string_view path) const { return "http://" + site.at() + std::string(path); }
     // "GET http://site/path HTTP/1.1", a Host that is to be ignored, the fields in `more`, the empty line.
@@ -138,6 +142,8 @@ class rig {
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{control_.get_executor()};
     net::asio_scheduler clock_{control_};
     forgetful_journal journal_{control_};
+    jitproxy::test::directory ca_directory_;
+    std::shared_ptr<ca::authority const> authority_;  // null: there is no CA
     silent_sink events_;
 
   public:
