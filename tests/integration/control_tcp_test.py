@@ -54,7 +54,8 @@ def test_the_token_is_made_for_its_owner_alone_and_wanted(tcp):
 def test_probes_need_no_token_and_get_none(tcp):
     for path in ("/healthz", "/readyz"):
         status, body = tcp.ask("GET", path)
-        assert status == 200 and json.loads(body)["status"] in ("alive", "ready")
+        assert status == 200 or (path, status) == ("/readyz", 503), status  # 503: no agent token yet
+        assert "status" in json.loads(body)
         tcp.answers.append(body)  # searched for secrets at the end
 
 
