@@ -58,7 +58,7 @@ class Container:
 
     def command(self, *words):
         return ["env", "-i", *self.environment, "setpriv", "--no-new-privs", "--bounding-set=-all,+sys_chroot,+setuid,+setgid",
-                "chroot", f"--userspec={self.user}", "--groups=65532", str(self.root), *words]
+                "/usr/sbin/chroot", f"--userspec={self.user}", "--groups=65532", str(self.root), *words]
 
     def start(self, arguments=None, **options):
         words = [*self.config["Entrypoint"], *(arguments or self.config["Cmd"])]
@@ -154,7 +154,7 @@ def prove_pod(manifest):
 def main():
     prepare()
     emulator = Container("emulator", volumes=[("/ca", WORK / "emulator-ca", False)])
-    emulating = emulator.start(stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    emulating = emulator.start(["--quiet", *emulator.config["Cmd"]], stdout=subprocess.PIPE, text=True)
     while emulating.stdout.readline() != "ready\n":
         assert emulating.poll() is None, "the emulator ended"
     proxy = Container("jitproxy", tmpfs=[("/run/jitproxy", "0700"), ("/tmp", "1777")],
