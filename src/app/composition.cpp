@@ -113,6 +113,8 @@ result<std::shared_ptr<ca::authority const>> composition::impl::make_authority(c
     if (!made) return made.error();
     if (auto done = ca::write_bundle(bundle_file(), made->root_pem()); !done) return done.error();
     if (auto done = ca::write_truststore(truststore_file(), *made, truststore_password); !done) return done.error();
+    if (fs::path const shown = c.ca.public_directory; !shown.empty())
+        if (auto done = ca::write_public_files(shown, *made, truststore_password); !done) return done.error();
     return std::make_shared<ca::authority const>(std::move(*made));
 }
 
@@ -191,9 +193,11 @@ json::object composition::impl::access(jit::session_snapshot const* session) con
     a.proxy_url = "http://" + user + where.text();
     a.proxy_host = where.address;
     a.proxy_port = where.port;
-    a.ca_file = authority->root_file().string();
-    a.ca_bundle = bundle_file().string();
-    a.truststore = truststore_file().string();
+    fs::path const trusted =
+        settings.ca.public_directory.empty() ? options.state.string() : settings.ca.public_directory;
+    a.ca_file = (trusted / "ca.pem").string();
+    a.ca_bundle = (trusted / "ca-bundle.pem").string();
+    a.truststore = (trusted / "truststore.p12").string();
     a.direct = names_reached_directly(settings.apis);
     json::object env;
     for (auto const& [name, value] : client_environment(a)) env[name] = value;

@@ -248,6 +248,9 @@ constexpr config_key keys[] = {
         "How long the CA is good. It is made anew when a fifth of that is left, at a start or reload.")
         .at_least(one_day)
         .at_most(3650 * one_day),
+    key("ca", "public_directory", directory, AT(ca.public_directory),
+        "A directory, there already, for copies of what agents of other users or containers trust: ca.pem, "
+        "ca-bundle.pem and truststore.p12; never the key. The variables for clients name these then. Empty: none."),
     key("log", "level", choice, AT(log.level), "What is worth a line.").one_of("debug|info|warning|error|off"),
     key("log", "format", choice, AT(log.format), "For people or for programs.").one_of("text|json"),
     key("state", "directory", directory, AT(state.directory),

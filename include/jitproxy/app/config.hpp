@@ -111,6 +111,7 @@ struct config {
     struct {
         bool name_constraints = true;
         milliseconds lifetime = std::chrono::hours{24 * 365};
+        std::string public_directory;
     } ca;
     struct {
         std::string level = "info";
