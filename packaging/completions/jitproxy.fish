@@ -6,7 +6,7 @@ function __jitproxy_other
     set -l words (commandline -opc) (commandline -ct)
     set -l i (math 1 + (contains -i -- run $words))
     while test $i -lt (count $words); and string match -q -- '-*' $words[$i]
-        contains -- $words[$i] --client-id --client-secret-file --config --control --emulator --format --justification --listen --log-format --log-level --name --notes --on-behalf-of --org-id --parent --protect --reason --session --state --status --tenant --type --url --user-token-file -c; and set i (math $i + 1)
+        contains -- $words[$i] --agent --client-id --client-secret-file --config --control --emulator --format --justification --listen --log-format --log-level --name --notes --on-behalf-of --org-id --parent --protect --reason --session --state --status --tenant --type --url --user-token-file -c; and set i (math $i + 1)
         test $words[$i] = --; and set i (math $i + 1); and break
         set i (math $i + 1)
     end
@@ -54,6 +54,7 @@ complete -c jitproxy -n '__fish_seen_subcommand_from run' -l log-format -x -a 't
 complete -c jitproxy -n '__fish_seen_subcommand_from run' -l control -x -d 'Control socket or address ($JITPROXY_CONTROL)'
 complete -c jitproxy -n '__fish_seen_subcommand_from run' -l name -x -d 'Name of the session\'s task'
 complete -c jitproxy -n '__fish_seen_subcommand_from run' -l type -x -d 'Its type'
+complete -c jitproxy -n '__fish_seen_subcommand_from run' -l agent -x -d 'The agent that it acts as, where several are configured'
 complete -c jitproxy -n '__fish_seen_subcommand_from run' -l on-behalf-of -x -d 'The user it is for'
 complete -c jitproxy -n '__fish_seen_subcommand_from run' -l user-token-file -r -F -d 'The user\'s own token, - for standard input ($LUMOAUTH_USER_TOKEN)'
 complete -c jitproxy -n '__fish_seen_subcommand_from run' -l justification -x -d 'Why permissions are asked for, where the agent does not say'
@@ -103,6 +104,7 @@ complete -c jitproxy -n '__fish_seen_subcommand_from session; and __fish_seen_su
 complete -c jitproxy -n '__fish_seen_subcommand_from session; and __fish_seen_subcommand_from open' -l json -d 'As JSON'
 complete -c jitproxy -n '__fish_seen_subcommand_from session; and __fish_seen_subcommand_from open' -l name -x -d 'Name of the session\'s task'
 complete -c jitproxy -n '__fish_seen_subcommand_from session; and __fish_seen_subcommand_from open' -l type -x -d 'Its type'
+complete -c jitproxy -n '__fish_seen_subcommand_from session; and __fish_seen_subcommand_from open' -l agent -x -d 'The agent that it acts as, where several are configured'
 complete -c jitproxy -n '__fish_seen_subcommand_from session; and __fish_seen_subcommand_from open' -l on-behalf-of -x -d 'The user it is for'
 complete -c jitproxy -n '__fish_seen_subcommand_from session; and __fish_seen_subcommand_from open' -l user-token-file -r -F -d 'The user\'s own token, - for standard input ($LUMOAUTH_USER_TOKEN)'
 complete -c jitproxy -n '__fish_seen_subcommand_from session; and __fish_seen_subcommand_from open' -l justification -x -d 'Why permissions are asked for, where the agent does not say'

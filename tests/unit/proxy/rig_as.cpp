@@ -32,6 +32,12 @@ void played_as::complete_task(secret_ptr, std::string, jit::callback<jit::comple
     ++completed;
     answer<jit::completion>(std::move(done), jit::completion::completed);
 }
+void played_as::list_pending(secret_ptr, jit::callback<std::vector<jit::pending_request>> done) {
+    answer<std::vector<jit::pending_request>>(std::move(done), make_error(errc::as_rejected));
+}
+void played_as::evaluate_task(secret_ptr, std::string, jit::callback<jit::evaluation> done) {
+    answer<jit::evaluation>(std::move(done), jit::evaluation{});
+}
 void played_as::revoke(jit::agent_index, secret_ptr, jit::callback<void> done) {
     answer<void>(std::move(done), result<void>());
 }
