@@ -22,6 +22,11 @@ open_permission facts_of(permission_entry const& e) {
 
 }  // namespace
 
+// A decision on its way to the AS holds its entry for longer than this lives.
+permission_desk::~permission_desk() {
+    for (auto const& [key, e] : entries_) e->wake.cancel();
+}
+
 entry_ptr permission_desk::make_entry(std::string session_id, std::string origin, std::string needs,
                                       json::object details) const {
     auto e = std::make_shared<permission_entry>(

@@ -1,0 +1,28 @@
+// What the model has found, each in the fewest commands that show it.
+#include <string>
+
+#include "catch.hpp"
+#include "model/world.hpp"
+
+using namespace jitproxy::jit::model;
+
+namespace {
+
+// Empty: nothing was broken.
+std::string breach(sequence const& s) {
+    auto const found = run_sequence(s);
+    return found ? found->invariant + ": " + found->detail : "";
+}
+
+}  // namespace
+
+TEST_CASE("a decision on its way to the AS keeps no timer beyond the manager's life") {
+    CHECK(breach({
+              {verb::open},     // open by hand
+              {verb::flow},     // variant 0
+              {verb::ask},      // session 0 needs A at origin 0, waits
+              {verb::flow, 1},  // variant 1
+              {verb::approve},  // through the manager, request #0
+              {verb::crash},    // calls are lost, 0 records still written
+          }) == "");
+}
