@@ -48,11 +48,8 @@ session_ptr session_table::make_record(session_order order) {
     auto const own = std::make_shared<token_keeper*>(nullptr);
     s->keeper = std::make_shared<token_keeper>(
         core_.ports.clock, core_.options.expiry_margin,
-        [this, user = s->order.user_token](callback<access_token> const& done) {
-            agent->get(while_alive(core_.alive, [this, user, done](result<bearer> const& b) {
-                if (b.has_error()) return done(b.error());
-                core_.ports.as.exchange_for_user(user, b->token, done);
-            }));
+        [this, weak = std::weak_ptr(s), user = s->order.user_token](callback<access_token> const& done) {
+            fetch_delegated(weak, user, done);
         },
         [this, own] {
             if (*own != nullptr) bearer_changed(**own);
@@ -189,6 +186,7 @@ void session_table::perform(session_ptr const& s, machine::give_up const& a) {
             core_.now() + std::clamp(seconds(a.what.retry_after), automatic_pause, longest_automatic_pause);
     }
     for (auto& done : std::exchange(s->openers, {})) core_.answer<opened_session>(std::move(done), a.what);
+    revoke_delegated(*s);
     gone(s);
 }
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core.hpp"
@@ -29,6 +30,7 @@ struct session_record {
     std::string closed_because;
     std::string suspended;                  // why, where the AS has suspended the task
     std::vector<secret_ptr> scoped_tokens;  // that were live when closing began, until they are revoked
+    std::vector<std::pair<secret_ptr, steady_time>> delegated;  // its own tokens, and when each of them ends
     steady_time last_seen;
     milliseconds idle_timeout{0};
     std::vector<callback<opened_session>> openers;
@@ -111,6 +113,9 @@ class session_table {
     void watch_evaluation(session_ptr const& s);
     void suspend(session_ptr const& s, std::string const& why);
     void revoke_scoped(session_record& s);
+    void fetch_delegated(std::weak_ptr<session_record> const& weak, secret_ptr const& user,
+                         callback<access_token> const& done);
+    void revoke_delegated(session_record& s);
     void withdraw(session_record const& s);
     void prune();
 

@@ -101,8 +101,7 @@ void session_table::perform(session_ptr const& s, machine::finish const&) {
     s->info.completed_at = core_.wall_now();
     core_.record(id, records::task_closed{id, s->closed_because});
     withdraw(*s);
-    // The delegated token was made for this session alone, and completing the task does not end it.
-    if (s->keeper != agent && s->last_bearer.token) core_.revoke(s->last_bearer.token, id);
+    revoke_delegated(*s);
     core_.emit("session.closed", id, {{"task_id", s->info.task_id}, {"reason", s->closed_because}});
     for (auto& done : std::exchange(s->closers, {})) core_.answer<session_info>(std::move(done), info_of(*s));
     gone(s);

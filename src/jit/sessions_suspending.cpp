@@ -59,6 +59,30 @@ void session_table::revoke_scoped(session_record& s) {
     for (auto const& token : std::exchange(s.scoped_tokens, {})) core_.revoke(token, s.info.session_id);
 }
 
+void session_table::fetch_delegated(std::weak_ptr<session_record> const& weak, secret_ptr const& user,
+                                    callback<access_token> const& done) {
+    agent->get(while_alive(core_.alive, [this, weak, user, done](result<bearer> const& b) {
+        if (b.has_error()) return done(b.error());
+        auto const made = [this, weak, done](result<access_token> const& answer) {
+            if (answer.has_value() && answer->value) {
+                auto const s = weak.lock();
+                if (!s) return core_.revoke(answer->value, {});  // it comes too late
+                std::erase_if(s->delegated, [&](auto const& each) { return each.second <= core_.now(); });
+                s->delegated.emplace_back(answer->value, core_.now() + life_of(*answer));
+            }
+            done(answer);
+        };
+        core_.ports.as.exchange_for_user(user, b->token, while_alive(core_.alive, made));
+    }));
+}
+
+// The delegated tokens were made for this session alone, and completing the task does not end them. One that was
+// replaced may still live.
+void session_table::revoke_delegated(session_record& s) {
+    for (auto const& [token, ends] : std::exchange(s.delegated, {}))
+        if (core_.now() < ends) core_.revoke(token, s.info.session_id);
+}
+
 // A suspended session stays known, without its bearer, so that its requests are told why; the oldest are forgotten.
 void session_table::withdraw(session_record const& s) {
     auto const& id = s.info.session_id;

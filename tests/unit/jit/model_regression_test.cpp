@@ -26,3 +26,9 @@ TEST_CASE("a decision on its way to the AS keeps no timer beyond the manager's l
               {verb::crash},    // calls are lost, 0 records still written
           }) == "");
 }
+
+TEST_CASE("a user's session that ends while it is being opened leaves no delegated token") {
+    CHECK(breach({
+              {verb::open, 3},  // open for a user
+          }) == "");
+}
