@@ -58,14 +58,19 @@ void permission_desk::feed(entry_ptr const& e, machine::event const& ev) {
     std::visit([&](auto const& action) { perform(e, action); }, e->machine.resume(ev, core_.wall_now()));
 }
 
-// Calls the AS with the session's bearer. Only the answer to the latest call counts.
+// Calls the AS with the session's bearer. Only the answer to the latest call counts, and what has waited for a bearer
+// until it is not wanted any more is not asked.
 template <class T>
 void permission_desk::call(entry_ptr const& e, as_call<T> what,
                            std::function<void(entry_ptr const&, result<T> const&)> then) {
     auto const s = sessions_.find(e->session_id);
     if (!s) return;  // its closing has settled this entry, or is about to
     auto const number = ++e->call;
-    call_as<T>(core_, s->keeper, std::move(what),
+    auto const wanted = [weak = std::weak_ptr(e), number, what = std::move(what)](secret_ptr bearer, callback<T> done) {
+        auto const alive = weak.lock();
+        if (alive && alive->call == number && !alive->machine.settled()) what(std::move(bearer), std::move(done));
+    };
+    call_as<T>(core_, s->keeper, wanted,
                while_alive(core_.alive, [this, weak = std::weak_ptr(e), number, then,
                                          session_id = e->session_id](result<T> const& answer) {
                    auto const alive = weak.lock();

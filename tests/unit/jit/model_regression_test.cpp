@@ -32,3 +32,16 @@ TEST_CASE("a user's session that ends while it is being opened leaves no delegat
               {verb::open, 3},  // open for a user
           }) == "");
 }
+
+TEST_CASE("what waits for a bearer until its session is closed is not asked for") {
+    CHECK(breach({
+              {verb::flow},        // variant 0
+              {verb::open},        // open by hand
+              {verb::write},       // all records
+              {verb::answer},      // call #0: none; variant 0
+              {verb::advance, 8},  // 3600000 ms
+              {verb::write},       // all records
+              {verb::ask},         // session 0 needs A at origin 0, waits
+              {verb::write},       // all records
+          }) == "");
+}
