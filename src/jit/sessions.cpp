@@ -152,7 +152,10 @@ void session_table::perform(session_ptr const& s, machine::create const&) {
 void session_table::perform(session_ptr const& s, machine::record const& a) {
     s->info.task_id = a.opened.task_id;
     s->info.expires_at = a.opened.expires_at;
-    core_.ports.journal.write(records::task_opened{s->info.session_id, a.opened},
+    auto opened = a.opened;
+    // One that has passed already says that our clocks disagree; a later life must not take the task for over.
+    if (opened.expires_at && *opened.expires_at <= core_.wall_now()) opened.expires_at.reset();
+    core_.ports.journal.write(records::task_opened{s->info.session_id, std::move(opened)},
                               then<void>(s, [this](session_ptr const& me, result<void> const& done) {
                                   core_.report(done, me->info.session_id);
                                   feed(me, machine::recorded{done});

@@ -45,3 +45,14 @@ TEST_CASE("what waits for a bearer until its session is closed is not asked for"
               {verb::write},       // all records
           }) == "");
 }
+
+TEST_CASE("a task that has ended by the AS's clock alone is not given up") {
+    CHECK(breach({
+              {verb::answer},           // call #0: none; variant 0
+              {verb::open},             // open by hand
+              {verb::write},            // all records
+              {verb::answer, 0, 0, 2},  // call #0: none; variant 2
+              {verb::crash, 0, 1},      // calls are lost, 1 records still written
+              {verb::answer, 0, 11},    // call #0: rejected; variant 0
+          }) == "");
+}
