@@ -56,7 +56,7 @@ permission_request::action permission_request::on(asked const& e, wall_time now)
     }
     if (e.answer->request_id.empty() &&
         (e.answer->status == request_status::pending || e.answer->status == request_status::approved))
-        return end(make_error(errc::as_malformed, "the authorization server's answer names no request_id"));
+        return doubt(make_error(errc::as_malformed, "the authorization server's answer names no request_id"), now);
     give_up_at_ = now + longest_patience;
     learn(*e.answer, now);
     return follow(now, e.answer->retry_after);

@@ -56,3 +56,15 @@ TEST_CASE("a task that has ended by the AS's clock alone is not given up") {
               {verb::answer, 0, 11},    // call #0: rejected; variant 0
           }) == "");
 }
+
+TEST_CASE("an answer that names no request is looked for before the same is asked again") {
+    CHECK(breach({
+              {verb::open},             // open by hand
+              {verb::flow},             // variant 0
+              {verb::ask},              // session 0 needs A at origin 0, waits
+              {verb::write},            // all records
+              {verb::answer, 0, 9, 1},  // call #0: incomplete; variant 1
+              {verb::ask},              // session 0 needs A at origin 0, waits
+              {verb::flow, 2},          // variant 2
+          }) == "");
+}
