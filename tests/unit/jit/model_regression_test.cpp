@@ -68,3 +68,35 @@ TEST_CASE("an answer that names no request is looked for before the same is aske
               {verb::flow, 2},          // variant 2
           }) == "");
 }
+
+TEST_CASE("a bearer that is refused while polling does not end the request") {
+    CHECK(breach({
+              {verb::flow},          // variant 0
+              {verb::kill_bearers},  // the agent's are dead
+              {verb::open},          // open by hand
+              {verb::flow},          // variant 0
+              {verb::ask},           // session 0 needs A at origin 0, waits
+              {verb::flow, 1},       // variant 1
+              {verb::advance, 1},    // 500 ms
+              {verb::kill_bearers},  // the agent's are dead
+              {verb::flow},          // variant 0
+              {verb::ask},           // session 0 needs A at origin 0, waits
+              {verb::flow},          // variant 0
+          }) == "");
+}
+
+TEST_CASE("a bearer that is refused while the token is fetched does not throw the approval away") {
+    CHECK(breach({
+              {verb::flow},           // variant 0
+              {verb::open},           // open by hand
+              {verb::flow},           // variant 0
+              {verb::ask},            // session 0 needs A at origin 0, waits
+              {verb::write},          // all records
+              {verb::answer},         // call #0: none; variant 0
+              {verb::answer, 0, 10},  // call #0: unauthorized; variant 0
+              {verb::answer},         // call #0: none; variant 0
+              {verb::answer, 0, 10},  // call #0: unauthorized; variant 0
+              {verb::ask},            // session 0 needs A at origin 0, waits
+              {verb::flow},           // variant 0
+          }) == "");
+}
