@@ -20,6 +20,12 @@ open_permission facts_of(permission_entry const& e) {
             known.risk_level, known.expires_at};
 }
 
+// That no bearer can be had is no word about the request that it was wanted for.
+error without_bearer(error what) {
+    if (what.code == errc::as_rejected) what.code = errc::as_unauthorized;
+    return what;
+}
+
 }  // namespace
 
 // A decision on its way to the AS holds its entry for longer than this lives.
@@ -70,21 +76,23 @@ void permission_desk::call(entry_ptr const& e, as_call<T> what,
         auto const alive = weak.lock();
         if (alive && alive->call == number && !alive->machine.settled()) what(std::move(bearer), std::move(done));
     };
-    call_as<T>(core_, s->keeper, wanted,
-               while_alive(core_.alive, [this, weak = std::weak_ptr(e), number, then,
-                                         session_id = e->session_id](result<T> const& answer) {
-                   auto const alive = weak.lock();
-                   if (!alive || alive->call != number || alive->machine.settled()) {
-                       // A token that arrives late is nobody's: it must not outlive the session.
-                       if constexpr (std::is_same_v<T, access_token>)
-                           if (answer.has_value() && answer->value)
-                               core_.ports.as.revoke(answer->value, [](result<void> const&) {});
-                       return;
-                   }
-                   then(alive, answer);
-                   if (answer.has_error() && answer.error().code == errc::as_inactive)
-                       sessions_.task_died(session_id, answer.error().detail);
-               }));
+    call_as<T>(
+        core_, s->keeper, wanted,
+        while_alive(core_.alive,
+                    [this, weak = std::weak_ptr(e), number, then, session_id = e->session_id](result<T> const& answer) {
+                        auto const alive = weak.lock();
+                        if (!alive || alive->call != number || alive->machine.settled()) {
+                            // A token that arrives late is nobody's: it must not outlive the session.
+                            if constexpr (std::is_same_v<T, access_token>)
+                                if (answer.has_value() && answer->value)
+                                    core_.ports.as.revoke(answer->value, [](result<void> const&) {});
+                            return;
+                        }
+                        then(alive, answer);
+                        if (answer.has_error() && answer.error().code == errc::as_inactive)
+                            sessions_.task_died(session_id, answer.error().detail);
+                    }),
+        without_bearer);
 }
 
 void permission_desk::perform(entry_ptr const&, machine::nothing const&) {}

@@ -100,3 +100,19 @@ TEST_CASE("a bearer that is refused while the token is fetched does not throw th
               {verb::flow},           // variant 0
           }) == "");
 }
+
+TEST_CASE("credentials that are refused do not end a request that waits for a human") {
+    CHECK(breach({
+              {verb::open},             // open by hand
+              {verb::flow},             // variant 0
+              {verb::ask},              // session 0 needs A at origin 0, waits
+              {verb::write},            // all records
+              {verb::answer, 0, 0, 1},  // call #0: none; variant 1
+              {verb::refuse_bearer},    // session 0: its own bearer
+              {verb::answer, 0, 11},    // call #0: rejected; variant 0
+              {verb::advance, 2},       // 1000 ms
+              {verb::flow},             // variant 0
+              {verb::ask},              // session 0 needs A at origin 0, waits
+              {verb::write},            // all records
+          }) == "");
+}
