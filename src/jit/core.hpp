@@ -46,20 +46,25 @@ using as_call = std::function<void(secret_ptr bearer, callback<T> done)>;
 
 // Makes a call with the keeper's bearer. Where the AS says that the bearer is dead, and the keeper has another one or
 // fetches one, the call is made again, once. A call that is refused for itself is not: a new token would change
-// nothing, and the token endpoint allows few calls.
+// nothing, and the token endpoint allows few calls. Where no bearer can be had, `done` is told what `no_bearer` makes
+// of the reason.
 template <class T>
-void call_as(core& c, std::shared_ptr<token_keeper> const& keeper, as_call<T> call, callback<T> done) {
-    auto const again = [&c, weak = std::weak_ptr(keeper), call, done](bearer const& used, result<T> const& answer) {
+void call_as(
+    core& c, std::shared_ptr<token_keeper> const& keeper, as_call<T> call, callback<T> done,
+    error (*no_bearer)(error) = [](error what) { return what; }) {
+    auto const again = [&c, weak = std::weak_ptr(keeper), call, done, no_bearer](bearer const& used,
+                                                                                 result<T> const& answer) {
         auto const k = weak.lock();
         if (answer.has_value() || answer.error().code != errc::as_unauthorized || !k) return done(answer);
-        k->renew(used.generation, while_alive(c.alive, [call, done, used, answer](result<bearer> const& renewed) {
-                     if (renewed.has_error()) return done(renewed.error());
+        k->renew(used.generation,
+                 while_alive(c.alive, [call, done, used, answer, no_bearer](result<bearer> const& renewed) {
+                     if (renewed.has_error()) return done(no_bearer(renewed.error()));
                      if (renewed->generation == used.generation) return done(answer);
                      call(renewed->token, done);
                  }));
     };
-    auto const first = while_alive(c.alive, [&c, call, again, done](result<bearer> const& b) {
-        if (b.has_error()) return done(b.error());
+    auto const first = while_alive(c.alive, [&c, call, again, done, no_bearer](result<bearer> const& b) {
+        if (b.has_error()) return done(no_bearer(b.error()));
         call(b->token, while_alive(c.alive, [again, used = *b](result<T> const& answer) { again(used, answer); }));
     });
     if (auto const b = keeper->current(); b.token)

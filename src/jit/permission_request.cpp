@@ -56,7 +56,7 @@ permission_request::action permission_request::on(asked const& e, wall_time now)
     }
     if (e.answer->request_id.empty() &&
         (e.answer->status == request_status::pending || e.answer->status == request_status::approved))
-        return end(make_error(errc::as_malformed, "the authorization server's answer names no request_id"));
+        return doubt(make_error(errc::as_malformed, "the authorization server's answer names no request_id"), now);
     give_up_at_ = now + longest_patience;
     learn(*e.answer, now);
     return follow(now, e.answer->retry_after);
@@ -69,7 +69,7 @@ permission_request::action permission_request::on(polled const& e, wall_time now
         return follow(now, e.answer->retry_after);
     }
     auto const& what = e.answer.error();
-    if (!passes(what.code) && what.code != errc::as_malformed) return end(what);
+    if (!keeps_request(what.code)) return end(what);
     // Silent or in trouble: the request may well be decided, so look again until its time is over.
     std::optional<seconds> later;
     if (what.retry_after > 0) later = seconds(what.retry_after);
@@ -115,7 +115,7 @@ permission_request::action permission_request::on(exchanged const& e, wall_time)
         lost.retry_after = 1;
         return end(lost);
     }
-    if (!passes(what.code) && what.code != errc::as_malformed) return end(what);
+    if (!keeps_request(what.code)) return end(what);
     exchange_unclear_ = exchange_unclear_ || may_be_done(what.code);
     if (what.code != errc::as_down && exchanges_ < most_exchanges && what.retry_after <= longest_rate_pause) {
         state_ = state::exchange_later;

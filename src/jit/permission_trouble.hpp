@@ -17,6 +17,12 @@ inline bool passes(errc code) noexcept {
            code == errc::as_rate_limited;
 }
 
+// It says nothing about a request that the AS has: neither that it is gone nor that it is decided. A bearer that is
+// refused is the session's trouble.
+inline bool keeps_request(errc code) noexcept {
+    return passes(code) || code == errc::as_malformed || code == errc::as_unauthorized;
+}
+
 // The AS may have done it all the same.
 inline bool may_be_done(errc code) noexcept {
     return code == errc::as_unclear || code == errc::as_malformed;

@@ -20,7 +20,18 @@ open_permission facts_of(permission_entry const& e) {
             known.risk_level, known.expires_at};
 }
 
+// That no bearer can be had is no word about the request that it was wanted for.
+error without_bearer(error what) {
+    if (what.code == errc::as_rejected) what.code = errc::as_unauthorized;
+    return what;
+}
+
 }  // namespace
+
+// A decision on its way to the AS holds its entry for longer than this lives.
+permission_desk::~permission_desk() {
+    for (auto const& [key, e] : entries_) e->wake.cancel();
+}
 
 entry_ptr permission_desk::make_entry(std::string session_id, std::string origin, std::string needs,
                                       json::object details) const {
@@ -53,27 +64,35 @@ void permission_desk::feed(entry_ptr const& e, machine::event const& ev) {
     std::visit([&](auto const& action) { perform(e, action); }, e->machine.resume(ev, core_.wall_now()));
 }
 
-// Calls the AS with the session's bearer. Only the answer to the latest call counts.
+// Calls the AS with the session's bearer. Only the answer to the latest call counts, and what has waited for a bearer
+// until it is not wanted any more is not asked.
 template <class T>
 void permission_desk::call(entry_ptr const& e, as_call<T> what,
                            std::function<void(entry_ptr const&, result<T> const&)> then) {
     auto const s = sessions_.find(e->session_id);
     if (!s) return;  // its closing has settled this entry, or is about to
     auto const number = ++e->call;
-    call_as<T>(core_, s->keeper, std::move(what),
-               while_alive(core_.alive, [this, weak = std::weak_ptr(e), number, then, agent = s->agent,
-                                         session_id = e->session_id](result<T> const& answer) {
-                   auto const alive = weak.lock();
-                   if (!alive || alive->call != number || alive->machine.settled()) {
-                       // A token that arrives late is nobody's: it must not outlive the session.
-                       if constexpr (std::is_same_v<T, access_token>)
-                           if (answer.has_value() && answer->value) core_.revoke(agent, answer->value, session_id);
-                       return;
-                   }
-                   then(alive, answer);
-                   if (answer.has_error() && answer.error().code == errc::as_inactive)
-                       sessions_.task_died(session_id, answer.error().detail);
-               }));
+    auto const wanted = [weak = std::weak_ptr(e), number, what = std::move(what)](secret_ptr bearer, callback<T> done) {
+        auto const alive = weak.lock();
+        if (alive && alive->call == number && !alive->machine.settled()) what(std::move(bearer), std::move(done));
+    };
+    call_as<T>(core_, s->keeper, wanted,
+               while_alive(core_.alive,
+                           [this, weak = std::weak_ptr(e), number, then, agent = s->agent,
+                            session_id = e->session_id](result<T> const& answer) {
+                               auto const alive = weak.lock();
+                               if (!alive || alive->call != number || alive->machine.settled()) {
+                                   // A token that arrives late is nobody's: it must not outlive the session.
+                                   if constexpr (std::is_same_v<T, access_token>)
+                                       if (answer.has_value() && answer->value)
+                                           core_.revoke(agent, answer->value, session_id);
+                                   return;
+                               }
+                               then(alive, answer);
+                               if (answer.has_error() && answer.error().code == errc::as_inactive)
+                                   sessions_.task_died(session_id, answer.error().detail);
+                           }),
+               without_bearer);
 }
 
 void permission_desk::perform(entry_ptr const&, machine::nothing const&) {}

@@ -47,6 +47,9 @@ class permission_desk {
     using done_function = std::function<void(permission_outcome)>;
 
     permission_desk(core& c, session_table& sessions) : core_(c), sessions_(sessions) {}
+    ~permission_desk();
+    permission_desk(permission_desk const&) = delete;
+    permission_desk& operator=(permission_desk const&) = delete;
 
     std::uint64_t request(permission_need need, done_function done);
     void cancel(std::uint64_t ticket);

@@ -42,29 +42,8 @@ session_ptr session_table::make_record(session_order order, agent_index agent) {
                                                                                      : s->order.idle_timeout;
     s->proxy_secret = make_secret(s->order.automatic ? std::string{} : random_token(secret_bytes));
     if (core_.options.hash && !s->order.automatic) s->secret_hash = (*core_.options.hash)(s->proxy_secret->reveal());
-    s->keeper = s->order.user_token ? delegated_keeper(s->order.user_token, agent) : core_.agents.keeper(agent);
+    s->keeper = s->order.user_token ? delegated_keeper(s) : core_.agents.keeper(agent);
     return s;
-}
-
-// RFC 8693: a session that acts for a user has a token of its own, made of the user's and the agent's, and made anew of
-// them.
-std::shared_ptr<token_keeper> session_table::delegated_keeper(secret_ptr user_token, agent_index agent) {
-    auto const own = std::make_shared<token_keeper*>(nullptr);
-    auto keeper = std::make_shared<token_keeper>(
-        core_.ports.clock, core_.options.expiry_margin,
-        [this, user = std::move(user_token), agent](callback<access_token> const& done) {
-            core_.agents.keeper(agent)->get(
-                while_alive(core_.alive, [this, user, agent, done](result<bearer> const& b) {
-                    if (b.has_error()) return done(b.error());
-                    core_.ports.as.exchange_for_user(agent, user, b->token, done);
-                }));
-        },
-        [this, own] {
-            if (*own != nullptr) bearer_changed(**own);
-        },
-        core_.options.jitter);
-    *own = keeper.get();
-    return keeper;
 }
 
 void session_table::open(session_order order, callback<opened_session> done) {
@@ -166,7 +145,10 @@ void session_table::perform(session_ptr const& s, machine::create const&) {
 void session_table::perform(session_ptr const& s, machine::record const& a) {
     s->info.task_id = a.opened.task_id;
     s->info.expires_at = a.opened.expires_at;
-    core_.ports.journal.write(records::task_opened{s->info.session_id, a.opened},
+    auto opened = a.opened;
+    // One that has passed already says that our clocks disagree; a later life must not take the task for over.
+    if (opened.expires_at && *opened.expires_at <= core_.wall_now()) opened.expires_at.reset();
+    core_.ports.journal.write(records::task_opened{s->info.session_id, std::move(opened)},
                               then<void>(s, [this](session_ptr const& me, result<void> const& done) {
                                   core_.report(done, me->info.session_id);
                                   feed(me, machine::recorded{done});
@@ -203,6 +185,7 @@ void session_table::perform(session_ptr const& s, machine::give_up const& a) {
             core_.now() + std::clamp(seconds(a.what.retry_after), automatic_pause, longest_automatic_pause);
     }
     for (auto& done : std::exchange(s->openers, {})) core_.answer<opened_session>(std::move(done), a.what);
+    revoke_delegated(*s);
     gone(s);
 }
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core.hpp"
@@ -23,7 +24,6 @@ struct session_record {
     session_machine machine;
     std::shared_ptr<token_keeper> keeper;  // the agent's, or its own where it acts for a user
     bearer last_bearer;                    // what was published last
-    secret_ptr bearer_before;              // a delegated one that has been replaced, and may live yet
     secret_ptr proxy_secret;
     std::string secret_hash;  // in the journal; of an earlier life's secret where there is no other
     std::shared_ptr<std::atomic<bool>> ended = std::make_shared<std::atomic<bool>>(false);
@@ -31,6 +31,7 @@ struct session_record {
     std::string closed_because;
     std::string suspended;                  // why, where the AS has suspended the task
     std::vector<secret_ptr> scoped_tokens;  // that were live when closing began, until they are revoked
+    std::vector<std::pair<secret_ptr, steady_time>> delegated;  // its own tokens, and when each of them ends
     steady_time last_seen;
     milliseconds idle_timeout{0};
     std::vector<callback<opened_session>> openers;
@@ -104,7 +105,7 @@ class session_table {
 
     session_ptr make_record(session_order order, agent_index agent);
     [[nodiscard]] session_facts facts_of(session_record const& s) const;
-    [[nodiscard]] std::shared_ptr<token_keeper> delegated_keeper(secret_ptr user_token, agent_index agent);
+    [[nodiscard]] std::shared_ptr<token_keeper> delegated_keeper(session_ptr const& s);
     void close(session_ptr const& s, std::string why);
     [[nodiscard]] std::vector<session_ptr> children_of(std::string const& session_id) const;
     void check_drained(session_ptr const& s);
@@ -114,6 +115,8 @@ class session_table {
     void watch_evaluation(session_ptr const& s);
     void suspend(session_ptr const& s, std::string const& why);
     void revoke_scoped(session_record& s);
+    void fetch_delegated(session_ptr const& s, callback<access_token> const& done);
+    void revoke_delegated(session_record& s);
     void withdraw(session_record const& s);
     void prune();
 

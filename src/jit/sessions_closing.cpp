@@ -101,10 +101,7 @@ void session_table::perform(session_ptr const& s, machine::finish const&) {
     s->info.completed_at = core_.wall_now();
     core_.record(id, records::task_closed{id, s->closed_because});
     withdraw(*s);
-    // The delegated token was made for this session alone, and completing the task does not end it.
-    if (s->order.user_token)
-        for (auto const& token : {s->last_bearer.token, s->bearer_before})
-            if (token) core_.revoke(s->agent, token, id);
+    revoke_delegated(*s);
     core_.emit("session.closed", id, {{"task_id", s->info.task_id}, {"reason", s->closed_because}});
     for (auto& done : std::exchange(s->closers, {})) core_.answer<session_info>(std::move(done), info_of(*s));
     gone(s);
@@ -184,7 +181,7 @@ void session_table::bearer_changed(token_keeper const& keeper) {
     auto const all = sessions_;
     for (auto const& [id, s] : all) {
         if (s->keeper.get() != &keeper || s->last_bearer.generation == fresh.generation) continue;
-        s->bearer_before = std::exchange(s->last_bearer, fresh).token;
+        s->last_bearer = fresh;
         if (s->serving()) publish(*s);
     }
 }

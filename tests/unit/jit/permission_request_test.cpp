@@ -163,14 +163,14 @@ TEST_CASE("permission request: decided") {
                                                {0, pr::asked{pending()}, "pause 500", st::pending},
                                                {0.5, pr::timer_fired{}, "poll 3604500", st::polling},
                                                {0.6, pr::learned{approved()}, "exchange", st::exchanging}});
-    // A denied request's own id may be missing; an open one's may not.
+    // A denied request's own id may be missing; an open one's may not, and is looked for.
     play("denied without id",
          {start(),
           {0, pr::asked{state_of(request_status::denied, "")}, "denied: denied, without a reason", st::settled}});
     for (auto const status : {request_status::pending, request_status::approved})
         play("without id", {start(),
-                            {0, pr::asked{state_of(status, "")},
-                             "error: the authorization server's answer names no request_id", st::settled}});
+                            {0, pr::asked{state_of(status, "")}, "pause 500", st::look_later},
+                            {0.5, pr::timer_fired{}, "look", st::looking}});
 }
 
 TEST_CASE("permission request: nobody decides") {
