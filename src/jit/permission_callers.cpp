@@ -188,7 +188,16 @@ void permission_desk::review(caller_ptr const& c) {
     if (not_granted != c->parts.end()) return answer(c, *not_granted->outcome);
     if (std::any_of(c->parts.begin(), c->parts.end(), [](part const& p) { return !p.outcome; })) return;
     // Each member has a token of its own, and a request carries one: the last. An API that wants more names the rest.
-    answer(c, *c->parts.back().outcome);
+    // It may have come long before the others: it may have ended since, or been replaced.
+    auto const& last = c->parts.back();
+    auto const* g = core_.grants.find(c->need.session_id, c->need.origin, last.needs, core_.now());
+    if (g == nullptr)
+        return answer(c, failed(permission_status::error, "a permission ended while others were waited for", 1));
+    auto outcome = *last.outcome;
+    outcome.token = g->token;
+    outcome.grant_id = g->id;
+    outcome.request_id = g->request_id;
+    answer(c, std::move(outcome));
 }
 
 void permission_desk::answer(caller_ptr const& c, permission_outcome outcome) {

@@ -116,3 +116,19 @@ TEST_CASE("credentials that are refused do not end a request that waits for a hu
               {verb::write},            // all records
           }) == "");
 }
+
+TEST_CASE("of two permissions the first is not handed out once it has been refused") {
+    CHECK(breach({
+              {verb::open},                 // open by hand
+              {verb::flow},                 // variant 0
+              {verb::ask, 0, 0, 2},         // session 0 needs A at origin 0, with D
+              {verb::write},                // all records
+              {verb::answer, 0, 2},         // call #0: lost_answer; variant 0
+              {verb::flow},                 // variant 0
+              {verb::refuse_bearer, 0, 1},  // session 0: a scoped token
+              {verb::advance, 1},           // 500 ms
+              {verb::flow},                 // variant 0
+              {verb::advance, 2},           // 1000 ms
+              {verb::flow},                 // variant 0
+          }) == "");
+}

@@ -137,7 +137,7 @@ std::string_view name_of(fault f) noexcept {
 }
 
 std::string explain(command const& c) {
-    auto const slot = "session " + std::to_string(c.a);
+    auto slot = "session " + std::to_string(c.a);
     switch (c.what) {
         case verb::open: {
             auto text = "open " + std::string(pick(opening_names, c.a));

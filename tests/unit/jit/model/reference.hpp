@@ -18,11 +18,11 @@
 #include <string_view>
 #include <vector>
 
-#include "../manual_clock.hpp"
 #include "books.hpp"
 #include "filings.hpp"
 #include "jitproxy/jit/task_manager.hpp"
 #include "journal.hpp"
+#include "manual_clock.hpp"
 #include "shrink.hpp"
 
 namespace jitproxy::jit::model {

@@ -51,7 +51,7 @@ std::string reference::asking(request_order const& order, secret_ptr const& bear
     auto const& session_id = row->task.session_id;
     auto const needs = canonical_json(order.authorization_details);
     auto const& origin = order.justification;  // so the model's needs are justified
-    auto const key = need_key(session_id, origin, needs);
+    auto key = need_key(session_id, origin, needs);
     demand(resources_.count(key) != 0, "4", "nobody in that session asked for " + key);
     demand(journal_.asking(session_id, origin + ' ' + needs), "5", "asked for before it is journaled: " + key);
     demand(serves(session_id), "5", "a permission is asked for in a session that is closed: " + key);
