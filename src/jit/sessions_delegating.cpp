@@ -31,11 +31,10 @@ void session_table::fetch_delegated(session_ptr const& s, callback<access_token>
         }
         done(answer);
     };
-    core_.agents.keeper(agent)->get(while_alive(
-        core_.alive, [this, agent, user = s->order.user_token, made, done](result<bearer> const& b) {
+    core_.agents.keeper(agent)->get(
+        while_alive(core_.alive, [this, agent, user = s->order.user_token, made, done](result<bearer> const& b) {
             if (b.has_error()) return done(b.error());
-            core_.ports.as.exchange_for_user(agent, user, b->token,
-                                             while_alive(core_.alive, made));
+            core_.ports.as.exchange_for_user(agent, user, b->token, while_alive(core_.alive, made));
         }));
 }
 

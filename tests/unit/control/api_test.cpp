@@ -209,7 +209,10 @@ TEST_CASE("health, readiness and metrics") {
     }
     world unready(false);
     CHECK(unready.call("GET", "/healthz").status == 200);
-    CHECK(unready.call("GET", "/readyz").status == 503);
+    auto const not_ready = unready.call("GET", "/readyz");
+    CHECK(not_ready.status == 503);
+    // It is told to those who have no token: nothing but the state.
+    CHECK(json::parse(not_ready.body) == json::value{{"status", "not ready"}, {"agent_token", "none"}});
 }
 
 TEST_CASE("reload") {
