@@ -65,13 +65,13 @@ api::api(jit::task_manager& manager, scheduler& clock, event_hub& events, daemon
     : impl_(std::make_shared<impl>(manager, clock, events, std::move(view))) {}
 api::~api() = default;
 
-void api::handle(request r, std::function<void(response)> respond) {
+void api::handle(request r, std::function<void(response)> const& respond) {
     impl_->route(r, respond);
     wipe(r.body);
 }
 
 void api::abandon(std::string const& session_id) {
-    impl_->manager.close_session(session_id, [](result<jit::session_info>) {});
+    impl_->manager.close_session(session_id, [](result<jit::session_info> const&) {});
     impl_->forget_closed();
 }
 
