@@ -80,12 +80,11 @@ void config_reader::read_table(std::string_view table, config_node const& node, 
         places_[key_path] = at(member.at);
         for (std::size_t i = 0; i < member.value.elements.size(); ++i)
             places_[key_path + "." + std::to_string(i)] = at(member.value.elements[i].at);
-        assign(*key, where(*key), member.value, key_path);
+        assign(*key, where(*key), member.value);
     }
 }
 
-void config_reader::assign(config_key const& key, slot const& where, config_node const& value,
-                           std::string const& path) {
+void config_reader::assign(config_key const& key, slot const& where, config_node const& value) {
     auto const name = std::string(key.table) + "." + std::string(key.name);
     auto const tell = [&](position p, std::string message) { report(at(p), name + ": " + message); };
     bool const is_path = key.kind == value_kind::file || key.kind == value_kind::directory;
@@ -94,7 +93,6 @@ void config_reader::assign(config_key const& key, slot const& where, config_node
         absolute.text = (std::filesystem::absolute(file_).parent_path() / value.text).lexically_normal().string();
         return assign_value(key, where, absolute, tell);
     }
-    static_cast<void>(path);
     assign_value(key, where, value, tell);
 }
 

@@ -76,7 +76,12 @@ struct life {
         log::info("stopping", {{"why", why}});
         parts->stop([this](bool all_confirmed) {
             confirmed = all_confirmed;
-            for (auto const& task : parts->unconfirmed_tasks())
+            auto const tasks = parts->unconfirmed_tasks();
+            if (!all_confirmed && tasks.empty())
+                log::warning(
+                    "the authorization server has not confirmed in time that the agents' tokens are revoked; they end "
+                    "by themselves");
+            for (auto const& task : tasks)
                 log::warning(
                     "the authorization server has not confirmed that a task is complete; the next start sees to it",
                     {{"task", task}});

@@ -1,11 +1,6 @@
 #include "jitproxy/control/callback_listener.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/empty_body.hpp>
@@ -14,7 +9,6 @@
 #include <boost/beast/http/write.hpp>
 
 #include "jitproxy/base/id.hpp"
-#include "jitproxy/base/log.hpp"
 #include "jitproxy/base/secret.hpp"
 #include "listening.hpp"
 
@@ -26,22 +20,19 @@ using tcp_stream = beast::basic_stream<asio::generic::stream_protocol>;
 
 namespace {
 
-constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t secret_bytes = 24;
 
 }  // namespace
 
-struct callback_listener::impl : std::enable_shared_from_this<impl> {
+struct callback_listener::impl {
     impl(asio::io_context& context, callback_options o, hint_function h)
-        : io(context), options(std::move(o)), hint(std::move(h)), acceptor(context), bound(options.address) {}
+        : options(std::move(o)), hint(std::move(h)), acceptor(context), bound(options.address) {}
 
-    asio::io_context& io;
     callback_options options;
     hint_function hint;
     any_acceptor acceptor;
     control::address bound;
     std::string secret = random_token(secret_bytes);
-    std::size_t open = 0;
     bool stopped = false;
 
     // The id of a target that ends with "/SECRET/ID": a gateway before us may have cut or added what comes first.
@@ -73,25 +64,6 @@ struct callback_listener::impl : std::enable_shared_from_this<impl> {
         stream.socket().shutdown(asio::socket_base::shutdown_send, ignored);
         if (!id.empty() && !stopped) hint(id);
     }
-
-    asio::awaitable<void> accept_loop() {
-        auto const self = shared_from_this();
-        while (!stopped) {
-            auto [ec, socket] = co_await acceptor.async_accept(use_tuple);
-            if (stopped || ec == asio::error::operation_aborted) break;
-            if (ec) {  // out of descriptors, say: do not spin
-                asio::steady_timer pause(io, std::chrono::milliseconds(100));
-                co_await pause.async_wait(use_tuple);
-                continue;
-            }
-            if (open >= options.connections) continue;  // closes it
-            ++open;
-            asio::co_spawn(io, serve(tcp_stream(std::move(socket))), [self](std::exception_ptr const& e) {
-                --self->open;
-                if (e) log::error("callback connection failed", {});
-            });
-        }
-    }
 };
 
 callback_listener::callback_listener(asio::io_context& io, callback_options options, hint_function hint)
@@ -105,7 +77,8 @@ result<void> callback_listener::start() {
     auto const bound = listen_openly(impl_->acceptor, impl_->options.address);
     if (!bound) return bound.error();
     impl_->bound = *bound;
-    asio::co_spawn(impl_->io, impl_->accept_loop(), asio::detached);
+    accept_all(impl_->acceptor, impl_->options.connections, impl_,
+               [self = impl_.get()](any_socket socket) { return self->serve(tcp_stream(std::move(socket))); });
     return {};
 }
 

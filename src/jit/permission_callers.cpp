@@ -42,18 +42,9 @@ std::uint64_t permission_desk::request(permission_need need, done_function done)
     // Only now: an entry that is decided at once must find its caller complete.
     auto const parts = c->parts;
     for (auto const& p : parts)
-        if (p.entry && (p.entry->machine.current() == machine::state::idle ||
-                        p.entry->machine.current() == machine::state::approved ||
-                        p.entry->machine.current() == machine::state::in_doubt))
-            feed(p.entry, machine::start{});
+        if (p.entry && p.entry->machine.startable()) feed(p.entry, machine::start{});
     for (auto const& p : parts)
-        if (p.entry) {
-            auto const now = p.entry->machine.current();
-            if (now == machine::state::pending || now == machine::state::polling || now == machine::state::ask_later ||
-                now == machine::state::look_later || now == machine::state::looking ||
-                now == machine::state::exchange_later)
-                start_hold(c);
-        }
+        if (p.entry && p.entry->machine.waits()) start_hold(c);
     review(c);
     c->has_ticket = true;
     return c->ticket;

@@ -52,7 +52,7 @@ permission_request::action permission_request::on(looked const& e, wall_time now
         state_ = state::in_doubt;
         return fail_for_now{outcome_of(what)};
     }
-    bool const trouble = passes(what.code) || what.code == errc::as_malformed;
+    bool const trouble = keeps_request(what.code);
     if (trouble && ++looks_ < most_looks && what.retry_after <= longest_rate_pause) {
         state_ = state::look_later;
         return pause{look_pauses_.next(what.retry_after)};

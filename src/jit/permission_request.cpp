@@ -228,6 +228,15 @@ int permission_request::retry_after() const noexcept {
     return static_cast<int>(std::max<std::int64_t>(1, std::chrono::ceil<seconds>(timing_.poll_longest).count()));
 }
 
+bool permission_request::startable() const noexcept {
+    return state_ == state::idle || state_ == state::approved || state_ == state::in_doubt;
+}
+
+bool permission_request::waits() const noexcept {
+    return state_ == state::pending || state_ == state::polling || state_ == state::ask_later ||
+           state_ == state::look_later || state_ == state::looking || state_ == state::exchange_later;
+}
+
 std::string_view permission_request::status() const noexcept {
     if (state_ == state::settled) return to_string(outcome_);
     if (state_ == state::in_doubt) return to_string(permission_status::error);

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "jitproxy/app/config.hpp"
+#include "jitproxy/app/config_load.hpp"
 #include "jitproxy/base/error.hpp"
 #include "jitproxy/base/secret.hpp"
 #include "jitproxy/control/address.hpp"

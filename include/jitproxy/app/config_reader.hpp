@@ -36,7 +36,7 @@ class config_reader {
     void read_element(std::string_view table, config_node const& node, config& out);
     void unknown_key(std::string_view table, config_node::member const& member);
     void unknown_table(config_node::member const& member);
-    void assign(config_key const& key, slot const& where, config_node const& value, std::string const& path);
+    void assign(config_key const& key, slot const& where, config_node const& value);
 
     std::string file_;
     std::vector<config_problem> problems_;

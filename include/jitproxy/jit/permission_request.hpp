@@ -98,6 +98,10 @@ class permission_request {
 
     [[nodiscard]] state current() const noexcept { return state_; }
     [[nodiscard]] bool settled() const noexcept { return state_ == state::settled; }
+    // start{} makes it go on: nothing is under way.
+    [[nodiscard]] bool startable() const noexcept;
+    // It has been asked for, and somebody else's time passes: a human's, or that of an AS in trouble.
+    [[nodiscard]] bool waits() const noexcept;
     // What the AS has said so far.
     [[nodiscard]] request_state const& known() const noexcept { return known_; }
     // Seconds after which a client had better look again.

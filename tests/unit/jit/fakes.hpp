@@ -19,6 +19,7 @@
 
 namespace jitproxy::jit::test {
 
+using jitproxy::test::manual_clock;
 using std::chrono::minutes;
 
 using trace = std::vector<std::string>;

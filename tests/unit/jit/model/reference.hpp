@@ -44,13 +44,14 @@ using caller_ptr = std::shared_ptr<caller>;
 
 class reference {
   public:
-    reference(test::manual_clock const& clock, model_journal& journal) : clock_(clock), journal_(journal), filed(as) {}
+    reference(jitproxy::test::manual_clock const& clock, model_journal& journal)
+        : clock_(clock), journal_(journal), filed(as) {}
 
     std::optional<violation> found;
     void demand(bool holds, std::string_view invariant, std::string const& detail);
 
   private:
-    test::manual_clock const& clock_;
+    jitproxy::test::manual_clock const& clock_;
     model_journal& journal_;
 
   public:

@@ -14,7 +14,7 @@ namespace jitproxy::jit::model {
 
 class model_server final : public authorization_server {
   public:
-    model_server(test::manual_clock const& clock, reference& r) : clock_(clock), ref_(r), as_(r.as) {}
+    model_server(jitproxy::test::manual_clock const& clock, reference& r) : clock_(clock), ref_(r), as_(r.as) {}
 
     fault weather = fault::none;
 
@@ -58,7 +58,7 @@ class model_server final : public authorization_server {
     [[nodiscard]] request_state state_of(std::string const& id) const;
     void decide(secret_ptr user, std::string const& id, request_status to, callback<request_state> done);
 
-    test::manual_clock const& clock_;
+    jitproxy::test::manual_clock const& clock_;
     reference& ref_;
     books& as_;
     std::deque<std::shared_ptr<call>> calls_;

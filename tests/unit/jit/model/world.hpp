@@ -65,7 +65,7 @@ class world final : private snapshot_sink, private event_sink {
     template <class T>
     callback<T> listener(caller_ptr const& c, std::function<void(T const&)> well = nullptr);
 
-    test::manual_clock clock_;
+    jitproxy::test::manual_clock clock_;
     model_journal journal_;
     reference ref_{clock_, journal_};
     model_server server_{clock_, ref_};

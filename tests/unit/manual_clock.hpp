@@ -7,7 +7,7 @@
 
 #include "jitproxy/base/clock.hpp"
 
-namespace jitproxy::jit::test {
+namespace jitproxy::test {
 
 class manual_clock final : public scheduler {
   public:
@@ -43,4 +43,4 @@ class manual_clock final : public scheduler {
     std::map<std::pair<steady_time, timer_id>, std::function<void()>> timers_;
 };
 
-}  // namespace jitproxy::jit::test
+}  // namespace jitproxy::test
