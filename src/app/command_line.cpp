@@ -156,7 +156,8 @@ void add_session_commands(CLI::App& app, parsed& p) {
     auto& close = command(s, p, "close", "Close a session, and wait until that is confirmed",
                           [&p] { return session_close(p.common, p.session); });
     common(close, true);
-    close.add_flag("--no-wait", options.no_wait, "Do not wait");
+    auto* const wait = close.add_flag("--wait")->description("Wait up to 30 s for that; so it does without, too");
+    close.add_flag("--no-wait", options.no_wait, "Do not wait")->excludes(wait);
     auto& env = command(app, p, "env", "The variables that point an agent's clients at the proxy",
                         [&p] { return print_environment(p.common, p.env_session, p.env_format); });
     add_file(env, p);

@@ -111,7 +111,9 @@ def test_by_hand(proxy, emulator):
     assert session["session_id"] in proxy.run("session", "list").stdout
     shown = proxy.run("session", "show", session["session_id"])
     assert shown.returncode == 0 and session["task_id"] in shown.stdout
-    closed = proxy.run("session", "close", session["session_id"], "--json")
+    contradiction = proxy.run("session", "close", session["session_id"], "--wait", "--no-wait")
+    assert contradiction.returncode == 2 and "--no-wait" in contradiction.stderr
+    closed = proxy.run("session", "close", session["session_id"], "--wait", "--json")
     assert closed.returncode == 0 and json.loads(closed.stdout)["status"] == "completed"
     assert emulator.state()["open_tasks"] == []
     again = proxy.run("session", "close", "ses_unknown")

@@ -46,7 +46,7 @@ TEST_CASE("whatever happens, what must always hold does hold") {
                                  "session.closed",  "session.failed",
                                  "task.recovered",  "task.uncertain",
                                  "journal.failed",  "crash",
-                                 "shut_down done"}) {
+                                 "shut_down done",  "second agent"}) {
             INFO(what);
             CHECK(seen[what] > 3);
         }

@@ -13,6 +13,7 @@ inline constexpr char const* secret_mark = "SECRET";
 struct task_book {
     std::string name;    // of the session, as ordered
     std::string parent;  // its task
+    agent_index agent = 0;
     bool open = true;
     std::string why_not;  // it is not open any more
     wall_time ends;
@@ -31,6 +32,7 @@ struct request_book {
 enum class token_kind : std::uint8_t { agent, delegated, scoped };
 struct token_book {
     token_kind kind = token_kind::agent;
+    agent_index agent = 0;
     std::string user;     // delegated: whose token it was made of
     std::string request;  // scoped: what was exchanged
     bool alive = true;

@@ -20,6 +20,8 @@ constexpr std::array<std::string_view, faults> fault_names{"none",    "unreachab
                                                            "garbled", "incomplete",  "unauthorized", "rejected"};
 constexpr std::array<std::string_view, 7> opening_names{
     "by hand", "by run", "as a child", "for a user", "the shared one", "with an idle time", "as a child, for a user"};
+constexpr std::array<std::string_view, 4> naming_names{"", " for the first agent", " for the second agent",
+                                                       " for an agent that is unknown"};
 constexpr std::array<std::string_view, 5> asking_names{"waits", "does not wait", "with D",
                                                        "what was granted is not enough", "waits two seconds"};
 
@@ -74,7 +76,7 @@ class drawer {
     command fill(verb v) {
         switch (v) {
             case verb::open: {
-                command c{v, chance(40) ? 0 : below(7), slot(), 0};
+                command c{v, chance(40) ? 0 : below(7), slot(), chance(60) ? 0 : chance(90) ? 2 : 1 + below(3)};
                 ++slots_;
                 return c;
             }
@@ -90,7 +92,7 @@ class drawer {
             case verb::end_task:
                 return {v, below(4), below(2), 0};
             case verb::kill_bearers:
-                return {v, below(2), 0, 0};
+                return {v, below(2), below(3), 0};
             case verb::process:
                 return {v, position(), below(variants), 0};
             case verb::answer:
@@ -143,7 +145,7 @@ std::string explain(command const& c) {
             auto text = "open " + std::string(pick(opening_names, c.a));
             auto const how = static_cast<opening>(c.a);
             if (how == opening::child || how == opening::child_for_user) text += " of session " + std::to_string(c.b);
-            return text;
+            return text.append(pick(naming_names, c.c));
         }
         case verb::ask:
             return slot + " needs " + std::string(1, static_cast<char>('A' + c.b % 3)) + " at origin " +
@@ -160,7 +162,8 @@ std::string explain(command const& c) {
         case verb::end_task:
             return "the AS has task " + nth(c.a) + (c.b == 0 ? " expired" : " suspended");
         case verb::kill_bearers:
-            return c.a == 0 ? "the agent's are dead" : "the delegated ones are dead";
+            return std::string(c.a == 0 ? "the agents' are dead" : "the delegated ones are dead") +
+                   (c.b == 0 ? "" : ", those of agent " + std::to_string(c.b));
         case verb::process:
             return "call " + nth(c.a) + " is done, not answered; variant " + std::to_string(c.b);
         case verb::answer:

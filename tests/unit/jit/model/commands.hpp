@@ -10,7 +10,7 @@
 namespace jitproxy::jit::model {
 
 enum class verb : std::uint8_t {
-    open,           // a: opening; b: the parent's slot. Takes the next slot, whatever becomes of it
+    open,           // a: opening; b: the parent's slot; c: naming. Takes the next slot, whatever becomes of it
     ask,            // a: slot; b: need (0 to 2: A, B, C at the first origin; 3 to 5: at the second); c: asking
     give_up,        // a: the n-th caller that waits; its client is gone
     approve,        // a: the n-th request that the manager calls pending; by a human, through the manager
@@ -18,7 +18,7 @@ enum class verb : std::uint8_t {
     decide,         // a: the n-th undecided request at the AS; b: 0 approved, 1 denied, 2 expired; at the AS itself
     hint,           // a: the n-th undecided request at the AS; somebody says that it is decided
     end_task,       // a: the n-th open task at the AS; b: 0 expires, 1 is suspended
-    kill_bearers,   // a: 0 the agent's, 1 the delegated ones; the AS does not know them any more
+    kill_bearers,   // a: 0 the agents', 1 the delegated ones; b: 0 of all agents, n: of the n-th; unknown to the AS
     process,        // a: the n-th call in flight; b: variant; the AS has done it, the answer is on its way
     answer,         // a: the n-th call in flight; b: fault; c: variant
     weather,        // a: the fault that calls meet which would have none, until it is changed
@@ -35,6 +35,7 @@ enum class verb : std::uint8_t {
 inline constexpr int verbs = 21;
 
 enum class opening : std::uint8_t { hand, run, child, user, automatic, idle, child_for_user };
+enum class naming : std::uint8_t { none, first, second, unknown };  // the agent that a session is for
 enum class asking : std::uint8_t { waits, does_not_wait, two_at_once, grant_not_enough, waits_shortly };
 enum class fault : std::uint8_t {
     none,

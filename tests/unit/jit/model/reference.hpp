@@ -1,7 +1,8 @@
 // What must hold, kept apart from the task manager: it sees each call, publication, record, answer and text at the
 // edges, and what the AS and the journal know. The first breach is kept.
 //
-//  1  a bearer goes only where it belongs: the agent's or the session's own to its task, never another session's
+//  1  a bearer goes only where it belongs: the agent's or the session's own to its task, never another session's or
+//     another agent's
 //  2  a scoped token only to the origin and session that asked for it, and only while it and the session live
 //  3  no secret is told: in events, records, log lines, lists, reasons
 //  4  equal needs at one time are one request at the AS, different needs never share one
@@ -57,12 +58,13 @@ class reference {
   public:
     books as;
     filings filed;
-    int life = 1;                                // of the process
-    std::map<std::string, std::string> user_of;  // session's name → its user's token
-    std::map<std::string, snapshot_ptr> latest;  // what the workers know, by session
-    std::set<std::string> traffic;               // sessions with requests in flight
-    std::vector<caller_ptr> callers;             // of this life
-    std::map<std::string, int> seen;             // what has happened, for the coverage
+    int life = 1;                                 // of the process
+    std::map<std::string, std::string> user_of;   // session's name → its user's token
+    std::map<std::string, agent_index> agent_of;  // likewise; the first where there is none
+    std::map<std::string, snapshot_ptr> latest;   // what the workers know, by session
+    std::set<std::string> traffic;                // sessions with requests in flight
+    std::vector<caller_ptr> callers;              // of this life
+    std::map<std::string, int> seen;              // what has happened, for the coverage
 
     // ---- the AS is called (reference_calls.cpp)
     void creating(task_order const& order, secret_ptr const& bearer);
@@ -70,8 +72,8 @@ class reference {
     void about_request(char const* call, std::string const& request_id, secret_ptr const& bearer);
     void about_task(char const* call, std::string const& task_id, secret_ptr const& bearer);
     void completing(std::string const& task_id, secret_ptr const& bearer);
-    void revoking(secret_ptr const& token);
-    void delegating(secret_ptr const& user, secret_ptr const& agent);
+    void revoking(agent_index agent, secret_ptr const& token);
+    void delegating(agent_index index, secret_ptr const& user, secret_ptr const& agent);
     void listing(secret_ptr const& bearer);
     // ---- and answers
     void told_token(result<access_token> const& answer);
@@ -96,6 +98,7 @@ class reference {
 
   private:
     [[nodiscard]] bool serves(std::string const& session_id) const;
+    [[nodiscard]] agent_index agent_for(std::string const& session_name) const;
     [[nodiscard]] token_book const* known_token(secret_ptr const& token) const;
     // Is it the agent's, or that session's own?
     [[nodiscard]] std::string misplaced(secret_ptr const& bearer, std::string const& session_name, bool for_user,

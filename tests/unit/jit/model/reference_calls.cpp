@@ -10,12 +10,18 @@ token_book const* reference::known_token(secret_ptr const& token) const {
     return it == as.tokens.end() ? nullptr : &it->second;
 }
 
+agent_index reference::agent_for(std::string const& session_name) const {
+    auto const it = agent_of.find(session_name);
+    return it == agent_of.end() ? 0 : it->second;
+}
+
 std::string reference::misplaced(secret_ptr const& bearer, std::string const& session_name, bool for_user,
                                  bool agent_too) const {
     auto const* t = known_token(bearer);
     if (t == nullptr) return "no bearer, or none that the AS has made";
     if (t->told_in != life) return "a bearer of an earlier life";
     if (t->kind == token_kind::scoped) return "a scoped token";
+    if (t->agent != agent_for(session_name)) return "another agent's bearer";
     if (t->kind == token_kind::agent) return for_user && !agent_too ? "the agent's bearer for a user's session" : "";
     if (!for_user) return "a delegated bearer for the agent's own session";
     auto const user = user_of.find(session_name);
@@ -79,11 +85,12 @@ void reference::completing(std::string const& task_id, secret_ptr const& bearer)
             demand(!serves(id), "5", task_id + " is completed while a child of its session serves");
 }
 
-void reference::revoking(secret_ptr const& token) {
+void reference::revoking(agent_index agent, secret_ptr const& token) {
     auto const* t = known_token(token);
     if (t == nullptr) return demand(false, "1", "revokes what the AS has not made");
     as.tokens.at(std::string(token->reveal())).revoking = true;
     demand(t->kind != token_kind::agent, "1", "revokes the agent's own token");
+    demand(t->agent == agent, "1", "revokes a token in another agent's name");
     for (auto const& [id, s] : latest) {
         if (!s->accepts()) continue;
         demand(!s->bearer || s->bearer->reveal() != token->reveal(), "2",
@@ -93,11 +100,13 @@ void reference::revoking(secret_ptr const& token) {
     }
 }
 
-void reference::delegating(secret_ptr const& user, secret_ptr const& agent) {
+void reference::delegating(agent_index index, secret_ptr const& user, secret_ptr const& agent) {
     auto const* t = known_token(agent);
-    demand(t != nullptr && t->kind == token_kind::agent && t->told_in == life, "1", "delegates with another bearer");
+    demand(t != nullptr && t->kind == token_kind::agent && t->agent == index && t->told_in == life, "1",
+           "delegates with another bearer");
     bool given = false;
-    for (auto const& [name, value] : user_of) given = given || (user && user->reveal() == value);
+    for (auto const& [name, value] : user_of)
+        given = given || (user && user->reveal() == value && agent_for(name) == index);
     demand(given, "1", "delegates for a user that nobody named");
 }
 

@@ -57,41 +57,50 @@ bool model_server::alive(secret_ptr const& bearer) const {
     return it != as_.tokens.end() && it->second.alive;
 }
 
-access_token model_server::make_token(token_kind kind, int variant, std::string user, std::string request) {
+agent_index model_server::agent_of(secret_ptr const& bearer) const {
+    auto const it = as_.tokens.find(std::string(bearer->reveal()));
+    return it == as_.tokens.end() ? 0 : it->second.agent;
+}
+
+access_token model_server::make_token(token_kind kind, agent_index agent, int variant, std::string user,
+                                      std::string request) {
     constexpr char const* names[] = {"-agent-", "-delegated-", "-scoped-"};
     auto const value = as_.fresh(secret_mark + std::string(names[static_cast<int>(kind)]));
     seconds const usual(kind == token_kind::scoped ? 300 : 3600);
     seconds const life = variant == 1 ? seconds(30) : variant == 2 ? seconds(300) : usual;
-    as_.tokens[value] = {kind, std::move(user), std::move(request), true, clock_.wall_now() + life, 0, false};
+    as_.tokens[value] = {kind, agent, std::move(user), std::move(request), true, clock_.wall_now() + life, 0, false};
     return {make_secret(value), variant == 2 ? seconds(0) : life};
 }
 
-void model_server::fetch_agent_token(agent_index, callback<access_token> done) {
+void model_server::fetch_agent_token(agent_index agent, callback<access_token> done) {
     enter<access_token>(nullptr,
-                        {[this](int variant) { return make_token(token_kind::agent, variant, {}, {}); },
+                        {[this, agent](int variant) { return make_token(token_kind::agent, agent, variant, {}, {}); },
                          [this](auto const& answer, fault) { ref_.told_token(answer); },
                          [](result<access_token>& t) { t->value = nullptr; }},
                         std::move(done));
 }
 
-void model_server::exchange_for_user(agent_index, secret_ptr user, secret_ptr agent, callback<access_token> done) {
-    ref_.delegating(user, agent);
+void model_server::exchange_for_user(agent_index index, secret_ptr user, secret_ptr agent,
+                                     callback<access_token> done) {
+    ref_.delegating(index, user, agent);
     std::string name(user ? user->reveal() : "");
-    enter<access_token>(agent,
-                        {[this, name](int variant) { return make_token(token_kind::delegated, variant, name, {}); },
-                         [this](auto const& answer, fault) { ref_.told_token(answer); },
-                         [](result<access_token>& t) { t->value = nullptr; }},
-                        std::move(done));
+    enter<access_token>(
+        agent,
+        {[this, index, name](int variant) { return make_token(token_kind::delegated, index, variant, name, {}); },
+         [this](auto const& answer, fault) { ref_.told_token(answer); },
+         [](result<access_token>& t) { t->value = nullptr; }},
+        std::move(done));
 }
 
 void model_server::create_task(secret_ptr bearer, task_order order, callback<task> done) {
     ref_.creating(order, bearer);
-    auto const make = [this, order](int variant) -> result<task> {
+    auto const make = [this, order, agent = agent_of(bearer)](int variant) -> result<task> {
         auto const id = as_.fresh("task-");
         auto const now = clock_.wall_now();
         task_book book;
         book.name = order.name;
         book.parent = order.parent_task_id;
+        book.agent = agent;
         book.ends = now + (variant == 1 ? std::chrono::minutes(1) : task_life);
         as_.tasks[id] = book;
         task made{id, {}};
@@ -116,8 +125,8 @@ void model_server::complete_task(secret_ptr bearer, std::string task_id, callbac
     enter<completion>(bearer, {complete}, std::move(done));
 }
 
-void model_server::revoke(agent_index, secret_ptr token, callback<void> done) {
-    ref_.revoking(token);
+void model_server::revoke(agent_index agent, secret_ptr token, callback<void> done) {
+    ref_.revoking(agent, token);
     auto const end = [this, value = std::string(token->reveal())](int) -> result<void> {
         if (auto const it = as_.tokens.find(value); it != as_.tokens.end()) it->second.alive = false;
         return {};

@@ -54,7 +54,8 @@ class model_server final : public authorization_server {
     void enter(secret_ptr bearer, work<T> what, callback<T> done);
     [[nodiscard]] bool alive(secret_ptr const& bearer) const;
     [[nodiscard]] error inactive(std::string const& task_id) const;
-    access_token make_token(token_kind kind, int variant, std::string user, std::string request);
+    access_token make_token(token_kind kind, agent_index agent, int variant, std::string user, std::string request);
+    [[nodiscard]] agent_index agent_of(secret_ptr const& bearer) const;
     [[nodiscard]] request_state state_of(std::string const& id) const;
     void decide(secret_ptr user, std::string const& id, request_status to, callback<request_state> done);
 

@@ -82,7 +82,7 @@ void model_server::exchange_permission(secret_ptr bearer, request_state known, c
         if (!as_.tasks.at(it->second.task_id).open) return inactive(it->second.task_id);
         if (it->second.status != request_status::approved) return make_error(errc::as_rejected, "not approved");
         if (std::exchange(it->second.exchanged, true)) return make_error(errc::as_rejected, "exchanged already");
-        return make_token(token_kind::scoped, variant, {}, id);
+        return make_token(token_kind::scoped, as_.tasks.at(it->second.task_id).agent, variant, {}, id);
     };
     enter<access_token>(bearer,
                         {make,
@@ -96,11 +96,12 @@ void model_server::exchange_permission(secret_ptr bearer, request_state known, c
 
 void model_server::list_pending(secret_ptr bearer, callback<std::vector<pending_request>> done) {
     ref_.listing(bearer);
-    auto const list = [this](int variant) -> result<std::vector<pending_request>> {
+    auto const list = [this, agent = agent_of(bearer)](int variant) -> result<std::vector<pending_request>> {
         if (variant == 1) return make_error(errc::as_rejected, "not yours to see");
         std::vector<pending_request> all;
         for (auto const& [id, r] : as_.requests)
-            if (as_.undecided(r)) all.push_back({r.task_id, r.needs, state_of(id)});
+            if (as_.undecided(r) && as_.tasks.at(r.task_id).agent == agent)
+                all.push_back({r.task_id, r.needs, state_of(id)});
         return all;
     };
     enter<std::vector<pending_request>>(

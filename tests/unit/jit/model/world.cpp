@@ -15,6 +15,7 @@ reference* listening = nullptr;  // to the log
 
 task_manager_options options_of(bool resume, std::shared_ptr<keyed_hash const> hash) {
     task_manager_options o;
+    o.agents = {{"first", "client-1"}, {"second", "client-2"}};
     o.idle_timeout = std::chrono::minutes(3);
     o.hold = seconds(30);
     o.denial_memory = seconds(5);
@@ -89,7 +90,7 @@ void world::perform(command const& c) {
     auto const n = static_cast<std::size_t>(c.a);
     switch (c.what) {
         case verb::open:
-            return open(static_cast<opening>(c.a), c.b);
+            return open(static_cast<opening>(c.a), c.b, static_cast<naming>(c.c));
         case verb::ask:
             return ask(session_of(c.a), c.b, static_cast<asking>(c.c));
         case verb::give_up:
@@ -105,7 +106,7 @@ void world::perform(command const& c) {
         case verb::end_task:
             return end_task(c.a, c.b != 0);
         case verb::kill_bearers:
-            return kill_bearers(c.a == 0 ? token_kind::agent : token_kind::delegated);
+            return kill_bearers(c.a == 0 ? token_kind::agent : token_kind::delegated, c.b);
         case verb::process:
             return server_.process(n, c.b);
         case verb::answer:

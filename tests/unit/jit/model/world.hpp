@@ -40,14 +40,16 @@ class world final : private snapshot_sink, private event_sink {
     void on_event(event const& e) override;
 
     void perform(command const& c);
-    void open(opening how, int parent);
+    void open(opening how, int parent, naming agent);
     void ask(std::string const& session_id, int need, asking how);
     void give_up(int n);
     void decide_through(bool approve, int n);
     void decide(int n, int how);
     void hint(int n);
+    // Writes down which agent the session is of; false: nobody may open it.
+    bool note_agent(slot const& s, std::string const& parent, naming agent);
     void end_task(int n, bool suspended);
-    void kill_bearers(token_kind kind);
+    void kill_bearers(token_kind kind, int agent);
     void close(std::string const& session_id);
     void set_traffic(std::string const& session_id, bool on);
     void refuse_bearer(std::string const& session_id, int which);

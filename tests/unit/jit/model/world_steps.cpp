@@ -1,5 +1,6 @@
 // world: what clients, people and workers do.
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "world.hpp"
@@ -32,7 +33,17 @@ callback<T> world::listener(caller_ptr const& c, std::function<void(T const&)> w
     };
 }
 
-void world::open(opening how, int parent) {
+bool world::note_agent(slot const& s, std::string const& parent, naming agent) {
+    auto const above =
+        std::find_if(slots_.begin(), slots_.end(), [&](slot const& o) { return o.session_id == parent; });
+    bool const child = !parent.empty() && above != slots_.end();
+    auto const of_parent = child ? ref_.agent_of[above->name] : agent_index{0};
+    auto const named = agent == naming::second ? agent_index{1} : agent_index{0};
+    ref_.agent_of[s.name] = agent == naming::none ? of_parent : named;
+    return agent != naming::unknown && (!child || ref_.agent_of[s.name] == of_parent);
+}
+
+void world::open(opening how, int parent, naming agent) {
     auto const at = slots_.size();
     auto const name = "s" + std::to_string(at);
     auto const c = expect("open", name);
@@ -41,8 +52,10 @@ void world::open(opening how, int parent) {
         return manager_->ensure_automatic_session(
             listener<snapshot_ptr>(c, [this, at](snapshot_ptr const& s) { slots_[at].session_id = s->session_id; }));
     }
+    constexpr char const* agents[] = {"", "first", "second", "third"};
     session_order order;
     order.task.name = name;
+    order.agent = agents[static_cast<std::size_t>(agent) % std::size(agents)];
     if (how == opening::child || how == opening::child_for_user) order.parent_session_id = session_of(parent);
     if (how == opening::run) order.owner_pid = 42;
     if (how == opening::idle) order.idle_timeout = std::chrono::minutes(3);
@@ -51,8 +64,12 @@ void world::open(opening how, int parent) {
         ref_.user_of[name] = token;
         order.user_token = make_secret(token);
     }
+    bool const possible = note_agent({name, {}}, order.parent_session_id, agent);
     slots_.push_back({name, {}});
-    manager_->open_session(std::move(order), listener<opened_session>(c, [this, at](opened_session const& o) {
+    manager_->open_session(std::move(order), listener<opened_session>(c, [this, at, possible](opened_session const& o) {
+                               ref_.demand(possible, "1",
+                                           slots_[at].name + " is opened for an agent that it cannot have");
+                               if (ref_.agent_of[slots_[at].name] != 0) ++ref_.seen["second agent"];
                                slots_[at].session_id = o.info.session_id;
                            }));
 }
@@ -130,9 +147,9 @@ void world::end_task(int n, bool suspended) {
         if (t.open && n-- == 0) return ref_.as.end_task(id, suspended ? "the task is suspended" : "it has expired");
 }
 
-void world::kill_bearers(token_kind kind) {
+void world::kill_bearers(token_kind kind, int agent) {
     for (auto& [value, t] : ref_.as.tokens)
-        if (t.kind == kind) t.alive = false;
+        if (t.kind == kind && (agent == 0 || t.agent + 1 == static_cast<agent_index>(agent))) t.alive = false;
 }
 
 void world::close(std::string const& session_id) {
