@@ -68,12 +68,31 @@ asio::ssl::context make_tls_context(std::string const& ca_file) {
     return tls;
 }
 
-connection::connection(asio::any_io_executor executor, asio::ssl::context* tls) : tcp_(std::move(executor)) {
-    if (tls != nullptr) tls_.emplace(tcp_, *tls);
+connection::connection(asio::any_io_executor const& executor, asio::ssl::context* tls)
+    : socket_(executor), alarm_(executor) {
+    if (tls != nullptr) tls_.emplace(socket_, *tls);
 }
 
-error connection::lost(location const& at, error_code ec, std::string_view doing, errc code) {
-    timed_out_ = ec == beast::error::timeout;
+void connection::limit(steady_time deadline) {
+    deadline_ = deadline;
+    if (deadline == steady_time::max()) return;
+    if (!*alarm_set_ || alarm_.expiry() > deadline) set_alarm();
+}
+
+void connection::set_alarm() {
+    *alarm_set_ = true;
+    alarm_.expires_at(deadline_);
+    alarm_.async_wait([this, alive = std::weak_ptr{alarm_set_}](error_code ec) {
+        if (ec || alive.expired()) return;
+        *alarm_set_ = false;
+        if (deadline_ == steady_time::max()) return;
+        if (std::chrono::steady_clock::now() < deadline_) return set_alarm();
+        timed_out_ = true;
+        close();
+    });
+}
+
+error connection::lost(location const& at, error_code ec, std::string_view doing, errc code) const {
     auto cause = timed_out_ ? std::string{"no answer in time"} : ec.message();
     if (ec == asio::ssl::error::stream_truncated || ec == asio::error::eof || ec == bhttp::error::end_of_stream ||
         ec == bhttp::error::partial_message) {
@@ -88,21 +107,24 @@ asio::awaitable<result<void>> connection::open(location const& at, addresses con
         // One address that swallows packets must not use up the time of the others.
         auto const until =
             i + 1 == to.size() ? deadline : std::min(deadline, std::chrono::steady_clock::now() + longest_attempt);
-        tcp_.expires_at(until);
-        auto const [ec] = co_await tcp_.async_connect(asio::ip::tcp::endpoint{to[i], at.authority.port}, use_tuple);
+        timed_out_ = false;
+        limit(until);
+        auto const [ec] = co_await socket_.async_connect(asio::ip::tcp::endpoint{to[i], at.authority.port}, use_tuple);
         if (!ec) {
             error_code ignored;
-            tcp_.socket().set_option(asio::ip::tcp::no_delay{true}, ignored);
-            if (tls_) co_return co_await handshake(at, deadline);
+            socket_.set_option(asio::ip::tcp::no_delay{true}, ignored);
+            socket_.non_blocking(true, ignored);  // for send()
+            limit(deadline);
+            if (tls_) co_return co_await handshake(at);
             co_return result<void>{};
         }
         last = ec;
-        tcp_.close();
+        close();
     }
     co_return lost(at, last, "connect to", errc::as_unreachable);
 }
 
-asio::awaitable<result<void>> connection::handshake(location const& at, steady_time deadline) {
+asio::awaitable<result<void>> connection::handshake(location const& at) {
     auto* const ssl = tls_->native_handle();
     auto const& host = at.authority.host;
     bool prepared = false;
@@ -113,7 +135,6 @@ asio::awaitable<result<void>> connection::handshake(location const& at, steady_t
         prepared = set_server_name(ssl, host) && SSL_set1_host(ssl, host.c_str()) == 1;
     }
     if (!prepared) co_return make_error(errc::internal, "the TLS library refuses the name " + host);
-    tcp_.expires_at(deadline);
     auto const [ec] = co_await tls_->async_handshake(asio::ssl::stream_base::client, use_tuple);
     if (!ec) co_return result<void>{};
     auto const verdict = SSL_get_verify_result(ssl);
@@ -124,18 +145,28 @@ asio::awaitable<result<void>> connection::handshake(location const& at, steady_t
     co_return lost(at, ec, "agree on TLS with", errc::as_unreachable);
 }
 
-asio::awaitable<result<wire_answer>> connection::exchange(location const& at, std::string const& message, limits bounds,
-                                                          steady_time deadline) {
-    answered_ = timed_out_ = keep_ = false;
-    tcp_.expires_at(deadline);
+// What fits the socket's buffer goes out at once.
+asio::awaitable<error_code> connection::send(std::string const& message) {
     error_code ec;
     std::size_t n = 0;
     if (tls_) {
         std::tie(ec, n) = co_await asio::async_write(*tls_, asio::buffer(message), use_tuple);
-    } else {
-        std::tie(ec, n) = co_await asio::async_write(tcp_, asio::buffer(message), use_tuple);
+        co_return ec;
     }
+    n = socket_.write_some(asio::buffer(message), ec);
+    if (ec == asio::error::would_block) ec = {};
+    if (ec || n == message.size()) co_return ec;
+    std::tie(ec, n) = co_await asio::async_write(socket_, asio::buffer(message) + n, use_tuple);
+    co_return ec;
+}
+
+asio::awaitable<result<wire_answer>> connection::exchange(location const& at, std::string const& message, limits bounds,
+                                                          steady_time deadline) {
+    answered_ = timed_out_ = keep_ = false;
+    limit(deadline);
+    error_code ec = co_await send(message);
     if (ec) co_return lost(at, ec, "send to");
+    std::size_t n = 0;
 
     std::optional<answer_parser> parser;
     auto const begin = [&] {
@@ -167,7 +198,7 @@ asio::awaitable<result<wire_answer>> connection::exchange(location const& at, st
         if (tls_) {
             std::tie(ec, n) = co_await tls_->async_read_some(space, use_tuple);
         } else {
-            std::tie(ec, n) = co_await tcp_.async_read_some(space, use_tuple);
+            std::tie(ec, n) = co_await socket_.async_read_some(space, use_tuple);
         }
         buffer_.commit(n);
         if (n > 0) answered_ = true;
@@ -203,23 +234,21 @@ asio::awaitable<result<wire_answer>> connection::exchange(location const& at, st
     answer.body = std::move(parser->get().body());
     keep_ = parser->keep_alive() && buffer_.size() == 0;
     wipe_all(buffer_);
-    tcp_.expires_never();
+    limit(steady_time::max());
     co_return answer;
 }
 
 bool connection::reusable() {
-    if (!keep_ || !tcp_.socket().is_open()) return false;
+    if (!keep_ || !socket_.is_open()) return false;
     // At rest the server has nothing to say but goodbye.
     char byte = 0;
-    auto const n = ::recv(tcp_.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    auto const n = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
 void connection::close() noexcept {
-    try {
-        tcp_.close();
-    } catch (...) {  // tcp_stream::close() ignores errors; nothing else can be done
-    }
+    error_code ignored;
+    socket_.close(ignored);
 }
 
 }  // namespace jitproxy::lumoauth

@@ -180,7 +180,7 @@ struct transport::impl : std::enable_shared_from_this<impl> {
             auto answer = co_await link->exchange(options.at, message, bounds, deadline);
             busy.erase(link.get());
             if (answer) {
-                if (!stopped && link->reusable()) put_to_rest(std::move(link));
+                if (!stopped && link->keeps()) put_to_rest(std::move(link));
                 co_return answer;
             }
             // RFC 9112 9.3.1: a kept connection may have been closed while the request was on its way.

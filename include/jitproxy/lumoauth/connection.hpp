@@ -5,9 +5,10 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -34,7 +35,7 @@ class connection {
     };
 
     // `tls` null: plain.
-    connection(boost::asio::any_io_executor executor, boost::asio::ssl::context* tls);
+    connection(boost::asio::any_io_executor const& executor, boost::asio::ssl::context* tls);
 
     // Connects to the first address that answers, verifies that the peer is `at`. Errors: as_unreachable.
     boost::asio::awaitable<result<void>> open(location const& at, addresses const& to, steady_time deadline);
@@ -46,7 +47,9 @@ class connection {
     [[nodiscard]] bool answered() const noexcept { return answered_; }
     // Of the last exchange: the deadline ended it.
     [[nodiscard]] bool timed_out() const noexcept { return timed_out_; }
-    // May carry another exchange. Looks whether the server has closed it meanwhile.
+    // The last exchange allows another one.
+    [[nodiscard]] bool keeps() const noexcept { return keep_; }
+    // Can carry it: looks whether the server has closed the connection meanwhile.
     [[nodiscard]] bool reusable();
     // Makes whatever is under way fail.
     void close() noexcept;
@@ -55,10 +58,20 @@ class connection {
 
   private:
     // `doing` completes "cannot … host:port".
-    error lost(location const& at, boost::system::error_code ec, std::string_view doing, errc code = errc::as_unclear);
-    boost::asio::awaitable<result<void>> handshake(location const& at, steady_time deadline);
-    boost::beast::tcp_stream tcp_;
-    std::optional<boost::asio::ssl::stream<boost::beast::tcp_stream&>> tls_;
+    error lost(location const& at, boost::system::error_code ec, std::string_view doing,
+               errc code = errc::as_unclear) const;
+    boost::asio::awaitable<result<void>> handshake(location const& at);
+    boost::asio::awaitable<boost::system::error_code> send(std::string const& message);
+    // Closes the connection at that time, and says so in timed_out(). One timer is left running from call to call: it
+    // is set anew where it rings too early, or would ring too late.
+    void limit(steady_time deadline);
+    void set_alarm();
+
+    boost::asio::ip::tcp::socket socket_;
+    std::optional<boost::asio::ssl::stream<boost::asio::ip::tcp::socket&>> tls_;
+    boost::asio::steady_timer alarm_;
+    std::shared_ptr<bool> alarm_set_ = std::make_shared<bool>(false);  // also: this object is alive
+    steady_time deadline_ = steady_time::max();
     boost::beast::flat_buffer buffer_;
     bool answered_ = false;
     bool timed_out_ = false;
