@@ -19,6 +19,7 @@ struct parsed {
     run_options run;
     session_options session;
     request_options request;
+    audit_options audit;
     demo_options demo;
     std::string env_session;
     std::string env_format = "sh";
@@ -194,6 +195,20 @@ void add_request_commands(CLI::App& app, parsed& p) {
     }
 }
 
+void add_audit_commands(CLI::App& app, parsed& p) {
+    auto& audit = *app.add_subcommand("audit", "The audit trail: who did what");
+    audit.require_subcommand(1);
+    auto& verify = command(audit, p, "verify", "Check that no line of the audit trail was changed or removed",
+                           [&p] { return audit_verify(p.common, p.audit); });
+    add_file(verify, p);
+    verify.add_option("--head", p.audit.head, "A head that was noted elsewhere: its line must be there unchanged")
+        ->type_name("SEQ:HASH");
+    verify.add_flag("--json", p.audit.as_json, "As JSON");
+    verify
+        .add_option("files", p.audit.files, "Its files, the oldest first; default: the configured one and older ones")
+        ->type_name("FILE");
+}
+
 void add_ca_commands(CLI::App& app, parsed& p) {
     auto& ca = *app.add_subcommand("ca", "The local CA that intercepted TLS is signed with");
     ca.require_subcommand(1);
@@ -222,6 +237,7 @@ int main_command(int argc, char** argv) {
     add_session_commands(app, p);
     add_request_commands(app, p);
     add_ca_commands(app, p);
+    add_audit_commands(app, p);
     try {
         std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
         if (!words.empty() && words.front() == "run") p.run.command = cut_command(words, *app.get_subcommand("run"));

@@ -1,5 +1,11 @@
-#include <cstdio>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "jitproxy/app/accounts.hpp"
 #include "jitproxy/app/daemon.hpp"
 #include "jitproxy/app/paths.hpp"
 #include "jitproxy/app/service_manager.hpp"
@@ -9,6 +15,15 @@
 namespace jitproxy::app {
 namespace {
 
+// The group must get through the directory to the socket; it sees nothing there. Only a directory that is ours alone is
+// opened: one that the configuration names is its owner's business.
+result<void> let_group_in(std::filesystem::path const& directory, gid_t group) {
+    if (chown(directory.c_str(), static_cast<uid_t>(-1), group) == 0 && chmod(directory.c_str(), 0710) == 0) return {};
+    return make_error(errc::configuration, "listen.control_group: " + directory.string() +
+                                               " cannot be given to it: " + std::strerror(errno) +
+                                               "; the daemon's user must be a member of the group");
+}
+
 // listen.control with the flag or $JITPROXY_CONTROL above it, as an address.
 result<control::address> control_address(common_options const& o, config const& c) {
     auto text = !o.control.empty() ? o.control : o.variables("JITPROXY_CONTROL").value_or(c.listen.control);
@@ -16,6 +31,8 @@ result<control::address> control_address(common_options const& o, config const& 
         auto const runtime = runtime_directory(o.variables);
         if (auto made = ensure_directory(runtime); !made) return made.error();
         if (auto safe = check_private_directory(runtime); !safe) return safe.error();
+        if (auto const group = find_group(c.listen.control_group))
+            if (auto open = let_group_in(runtime, *group); !open) return open.error();
         text = "unix:" + (runtime / "control.sock").string();
     }
     auto parsed = control::parse_address(text);
@@ -46,7 +63,9 @@ int serve(common_options const& o) {
     d.parts.proxy_sockets = std::move(*passed);
     d.parts.state = *state;
     d.parts.orphans = *state / "runs";
+    d.parts.audit_file = audit_file(c, *state);
     d.parts.control = *control;
+    d.parts.control_group = find_group(c.listen.control_group);
     d.parts.control_token_file = c.listen.control_token_file.empty()
                                      ? *state / "control.token"
                                      : std::filesystem::path(c.listen.control_token_file);

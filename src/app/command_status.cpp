@@ -36,6 +36,9 @@ int status(common_options const& o, bool as_json) {
                       << (until.empty() ? "" : " until " + until)
                       << (error.empty() ? "" : " (" + for_terminal(error) + ")") << "\n";
         }
+    if (auto const* audit = s.if_contains("audit"); audit && audit->is_object())
+        std::cout << "audit: " << text_member(audit->get_object(), "state") << " "
+                  << for_terminal(text_member(audit->get_object(), "file")) << "\n";
     if (auto const* counters = s.if_contains("counters"); counters && counters->is_object())
         std::cout << describe(counters->get_object());
     return exit_done;

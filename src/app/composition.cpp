@@ -6,6 +6,7 @@
 
 #include "jitproxy/app/adoption.hpp"
 #include "jitproxy/app/as_meter.hpp"
+#include "jitproxy/app/audit_recorder.hpp"
 #include "jitproxy/app/client_environment.hpp"
 #include "jitproxy/app/config_keys.hpp"
 #include "jitproxy/app/config_load.hpp"
@@ -47,6 +48,7 @@ struct composition::impl : std::enable_shared_from_this<impl> {
     std::shared_ptr<ca::authority const> authority;
     net::asio_scheduler clock;
     control::event_hub hub;
+    audit_recorder audit;
     std::unique_ptr<jit::authorization_server> as;
     std::unique_ptr<as_meter> meter;
     std::shared_ptr<std::vector<lumoauth::credentials>> credentials;  // the client's, one an agent
@@ -58,7 +60,12 @@ struct composition::impl : std::enable_shared_from_this<impl> {
     std::unique_ptr<control::callback_listener> callbacks;  // null: none is wanted
 
     impl(asio::io_context& i, config const& c, composition_options o)
-        : io(i), settings(c), options(std::move(o)), clock(i) {}
+        : io(i),
+          settings(c),
+          options(std::move(o)),
+          clock(i),
+          audit(
+              options.audit_file, [this] { return clock.wall_now(); }, hub) {}
 
     void replace_credentials(std::vector<agent> const& agents) const;
     void build(std::vector<agent> const& agents);
@@ -104,9 +111,16 @@ void composition::impl::build(std::vector<agent> const& agents) {
     meter = std::make_unique<as_meter>(*as);
     auto serving = server_settings(settings);
     serving.passed = options.proxy_sockets;
+    serving.on_user_denied = [this](error const& why, std::uint64_t clients) {
+        asio::post(io, [self = weak_from_this(), why, clients] {
+            if (auto const alive = self.lock())
+                alive->audit.on_event({"client.refused", {}, {{"reason", why.detail}, {"clients", clients}}, {}});
+        });
+    };
     proxy = std::make_unique<proxy::server>(io, std::move(serving), rules, authority);
     auto of_sessions = manager_settings(settings, agents);
     of_sessions.hash = std::make_shared<keyed_hash const>(need(load_or_make_secret(options.state / "journal.key")));
+    of_sessions.ready = [this] { return audit.ready(); };
     if (auto const where = parse_endpoint(settings.approval.callback_listen)) {
         control::callback_options listening;
         listening.address.host = where->address;
@@ -116,12 +130,13 @@ void composition::impl::build(std::vector<agent> const& agents) {
                                                                  [this](std::string const& id) { manager->hint(id); });
         of_sessions.callback_url = [this](std::string const& id) { return callbacks->url_of(id); };
     }
-    manager = std::make_unique<jit::task_manager>(jit::manager_ports{*meter, *journal, clock, *proxy, hub},
+    manager = std::make_unique<jit::task_manager>(jit::manager_ports{*meter, *journal, clock, *proxy, audit},
                                                   std::move(of_sessions));
     proxy->attach(*manager);
     api = std::make_unique<control::api>(*manager, clock, hub, view());
     control::server_options socket;
     socket.address = options.control;
+    socket.group = options.control_group;
     if (!socket.address.is_unix()) socket.token = need(load_or_make_secret(options.control_token_file));
     control = std::make_unique<control::server>(io, *api, hub, std::move(socket));
 }
@@ -131,7 +146,12 @@ control::daemon_view composition::impl::view() {
     control::daemon_view out;
     out.access = [this](jit::session_snapshot const* session) { return access(session); };
     out.listeners = [this] { return listeners(); };
-    out.metrics = [this] { return traffic_metrics(proxy->counters(), meter->seen(), as_down); };
+    out.metrics = [this] {
+        auto all = traffic_metrics(proxy->counters(), meter->seen(), as_down);
+        all.push_back(audit.failures());
+        return all;
+    };
+    out.audit = [this] { return audit.status(); };
     out.counters = [this] { return traffic_counters(proxy->counters()); };
     out.reload = options.reload;
     out.version = JITPROXY_VERSION;
@@ -193,6 +213,8 @@ result<void> composition::start() {
     if (impl_->callbacks)
         if (auto listening = impl_->callbacks->start(); !listening) return listening;
     if (auto listening = impl_->proxy->start(); !listening) return listening;
+    json::object about{{"version", JITPROXY_VERSION}, {"config_file", impl_->options.config_file}};
+    if (auto begun = impl_->audit.begin({"daemon.started", {}, std::move(about), {}}); !begun) return begun;
     impl_->manager->start();
     return {};
 }
@@ -260,6 +282,7 @@ void composition::stop(std::function<void(bool)> done) {
     auto const finish = [self, once](bool confirmed) {
         auto const tell = std::exchange(*once, nullptr);
         if (!tell) return;
+        self->audit.on_event({"daemon.stopped", {}, {{"every_task_completed", confirmed}}, {}});
         self->hub.end();
         self->control->stop();
         if (self->callbacks) self->callbacks->stop();

@@ -147,7 +147,12 @@ void check_listeners(config const& c, config_reader& reader, std::vector<std::st
         if (!endpoint->loopback() && c.session.default_mode == "auto")
             warnings.push_back("listen.proxy: whoever reaches " + text +
                                " acts with this agent's permissions; set [session] default = \"required\"");
+        if (!endpoint->loopback() && !c.listen.allow_users.empty())
+            warnings.push_back("listen.proxy: clients of other machines reach " + text +
+                               " and are refused, as [listen] allow_users is set");
     }
+    if (!c.listen.control_group.empty() && c.listen.control != "unix" && !c.listen.control.starts_with("unix:"))
+        warnings.push_back("listen.control_group has no effect: listen.control is no Unix socket");
     if (c.listen.proxy.empty()) reader.report(reader.where("listen.proxy"), "listen.proxy: needs at least one address");
     if (auto const control = parse_endpoint(c.listen.control)) {
         if (!control->loopback())

@@ -46,6 +46,7 @@ constexpr std::array tables{
     config_table{"timeouts", "The longest that one step may take without progress."},
     config_table{"limits", "What one connection, one request and the whole process may use."},
     config_table{"ca", "The local certification authority that intercepted TLS is signed with."},
+    config_table{"audit", "Who did what: one chained line a decision."},
     config_table{"log", "Standard error, one line an event."},
     config_table{"state", "What must survive a restart."},
 };
@@ -59,6 +60,12 @@ constexpr config_key keys[] = {
     key("listen", "control_token_file", directory, AT(listen.control_token_file),
         "The control token of a TCP control address; made there if it is missing. Default: control.token in the "
         "state directory."),
+    key("listen", "control_group", group, AT(listen.control_group),
+        "A group whose members may use a Unix control socket too: each can close sessions and read their credentials.")
+        .shown_as("jitproxy"),
+    key("listen", "allow_users", user, AT(listen.allow_users),
+        "Local users (name or id) that may use the proxy, judged by the kernel's socket table; clients of other users, "
+        "and of other machines, are refused. Empty: whoever reaches the address."),
     key("listen", "workers", count, AT(listen.workers), "Threads that carry traffic; 0: one a CPU.").at_most(256),
     key("authorization_server", "url", url, AT(authorization_server.url),
         "Base URL (variable LUMOAUTH_URL). EU: https://eu.app.lumoauth.dev."),
@@ -251,6 +258,9 @@ constexpr config_key keys[] = {
     key("ca", "public_directory", directory, AT(ca.public_directory),
         "A directory, there already, for copies of what agents of other users or containers trust: ca.pem, "
         "ca-bundle.pem and truststore.p12; never the key. The variables for clients name these then. Empty: none."),
+    key("audit", "file", directory, AT(audit.file),
+        "The audit trail; \"off\": none. Default: audit.jsonl in the state directory.")
+        .one_of("off"),
     key("log", "level", choice, AT(log.level), "What is worth a line.").one_of("debug|info|warning|error|off"),
     key("log", "format", choice, AT(log.format), "For people or for programs.").one_of("text|json"),
     key("state", "directory", directory, AT(state.directory),

@@ -88,7 +88,8 @@ void config_reader::assign(config_key const& key, slot const& where, config_node
     auto const name = std::string(key.table) + "." + std::string(key.name);
     auto const tell = [&](position p, std::string message) { report(at(p), name + ": " + message); };
     bool const is_path = key.kind == value_kind::file || key.kind == value_kind::directory;
-    if (is_path && value.kind == type::string && !value.text.empty() && value.text.front() != '/') {
+    bool const is_word = value.text.empty() || value.text == key.choices;
+    if (is_path && value.kind == type::string && !is_word && value.text.front() != '/') {
         config_node absolute = value;  // relative to the file that says it
         absolute.text = (std::filesystem::absolute(file_).parent_path() / value.text).lexically_normal().string();
         return assign_value(key, where, absolute, tell);

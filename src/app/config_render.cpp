@@ -54,6 +54,10 @@ std::string_view kind_text(config_key const& key) {
             return "host patterns";
         case value_kind::block:
             return "CIDR blocks";
+        case value_kind::user:
+            return "users";
+        case value_kind::group:
+            return "group";
         case value_kind::port:
             return "ports";
         case value_kind::flag:

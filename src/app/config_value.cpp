@@ -5,6 +5,7 @@
 #include <charconv>
 #include <filesystem>
 
+#include "jitproxy/app/accounts.hpp"
 #include "jitproxy/app/endpoint.hpp"
 #include "jitproxy/http/target.hpp"
 #include "jitproxy/policy/rules.hpp"
@@ -107,15 +108,17 @@ void assign_list(config_key const& key, std::vector<std::string>& out, config_no
     bool good = true;
     for (auto const& element : value.elements) {
         std::optional<std::string> wrong;
-        if (element.kind != type::string)
+        bool const id = key.kind == value_kind::user && element.kind == type::integer;
+        auto const value_text = id ? std::to_string(element.number) : element.text;
+        if (element.kind != type::string && !id)
             wrong = wrong_type("a string", element);
         else
-            wrong = text_error(key, element.text);
+            wrong = text_error(key, value_text);
         if (wrong) {
             report(element.at, *wrong);
             good = false;
         } else {
-            list.push_back(element.text);
+            list.push_back(value_text);
         }
     }
     if (good) out = std::move(list);
@@ -184,6 +187,17 @@ std::optional<std::string> text_error(config_key const& key, std::string_view te
         case value_kind::block:
             if (auto const parsed = policy::address_guard::create({std::string(text)}); !parsed)
                 return parsed.error().detail;
+            return std::nullopt;
+        case value_kind::user: {
+            auto const uid = find_user(text);
+            if (!uid) return "names a user that does not exist: " + toml_string(text);
+            if (*uid == overflow_uid)
+                return toml_string(text) +
+                       " stands for every user that a container does not know, so it cannot be let in";
+            return std::nullopt;
+        }
+        case value_kind::group:
+            if (!find_group(text)) return "names a group that does not exist: " + toml_string(text);
             return std::nullopt;
         case value_kind::file: {
             if (text.empty()) return std::nullopt;

@@ -48,6 +48,11 @@ result<fs::path> state_directory(config const& c, variable_lookup const& variabl
     return make_error(errc::configuration, "no home directory is known: set state.directory");
 }
 
+fs::path audit_file(config const& c, fs::path const& state) {
+    if (c.audit.file == "off") return {};
+    return c.audit.file.empty() ? state / "audit.jsonl" : fs::path(c.audit.file);
+}
+
 fs::path runtime_directory(variable_lookup const& variables) {
     if (auto const runtime = absolute_variable(variables, "RUNTIME_DIRECTORY")) return *runtime;
     if (auto const xdg = absolute_variable(variables, "XDG_RUNTIME_DIR")) return *xdg / "jitproxy";

@@ -92,6 +92,7 @@ result<private_daemon> private_daemon::start_once(config c, std::vector<agent> c
     auto const name = random_id("run");
     parts.orphans = *state / "runs";
     parts.state = parts.orphans / name;
+    parts.audit_file = audit_file(c, *state);
     private_daemon out;
     out.control_.path = (runtime / ("run-" + name.substr(4) + ".sock")).string();
     parts.control = out.control_;

@@ -5,6 +5,7 @@
 #include <random>
 #include <thread>
 
+#include "jitproxy/app/accounts.hpp"
 #include "jitproxy/app/config_keys.hpp"
 #include "jitproxy/app/endpoint.hpp"
 #include "jitproxy/base/log.hpp"
@@ -82,6 +83,10 @@ proxy::server_options server_settings(config const& c) {
     out.limits.replay_file = l.replay_file;
     out.limits.held_body = l.held_body;
     out.limits.pool_per_origin = l.pool_per_origin;
+    for (auto const& user : c.listen.allow_users)
+        if (auto const uid = find_user(user)) out.allow_users.push_back(*uid);
+    // Somebody is to be kept out: where no name is known any more, that is everybody.
+    if (!c.listen.allow_users.empty() && out.allow_users.empty()) out.allow_users.push_back(static_cast<uid_t>(-1));
     out.session_required = c.session.default_mode == "required";
     out.resolver.timeout = t.dns;
     for (auto const& server : c.egress.name_servers)

@@ -36,6 +36,7 @@ constexpr entry table[] = {
     {errc::port_denied, "port_denied", policy, false},
     {errc::address_denied, "address_denied", policy, false},
     {errc::plain_http_denied, "plain_http_denied", policy, false},
+    {errc::user_denied, "user_denied", policy, false},
     {errc::permission_not_asked, "permission_not_asked", policy, false},
     {errc::dns_timeout, "dns_timeout", upstream, true},
     {errc::dns_error, "dns_error", upstream, false},

@@ -70,8 +70,9 @@ void api::handle(request r, std::function<void(response)> const& respond) {
     wipe(r.body);
 }
 
-void api::abandon(std::string const& session_id) {
-    impl_->manager.close_session(session_id, [](result<jit::session_info> const&) {});
+void api::abandon(std::string const& session_id, jit::actor const& who) {
+    impl_->manager.close_session(
+        session_id, [](result<jit::session_info> const&) {}, who);
     impl_->forget_closed();
 }
 
@@ -150,11 +151,12 @@ void api::impl::sessions(request& r, parsed_target const& target, responder cons
     if (r.method != "DELETE") return respond(method_not_allowed("GET, DELETE"));
     auto const wait = wait_of(target);
     if (!wait) return respond(error_response(make_error(errc::bad_argument, "wait must be a number of seconds")));
-    close_session(id, *wait, respond);
+    close_session(id, *wait, r.who, respond);
 }
 
 void api::impl::open_session(request& r, parsed_target const& target, responder const& respond) {
     jit::session_order order;
+    order.who = r.who;
     if (!r.body.empty()) {
         auto const parsed = parse_json_object(r.body, errc::bad_argument);
         if (!parsed) return respond(error_response(parsed.error()));
@@ -189,7 +191,7 @@ void api::impl::open_session(request& r, parsed_target const& target, responder 
                          });
 }
 
-void api::impl::close_session(std::string const& id, seconds wait, responder const& respond) {
+void api::impl::close_session(std::string const& id, seconds wait, jit::actor const& who, responder const& respond) {
     // The AS may be down for long: whoever waits is answered in time, and the closing goes on.
     struct waiting {
         responder respond;
@@ -209,13 +211,14 @@ void api::impl::close_session(std::string const& id, seconds wait, responder con
     if (wait > seconds{0})
         state->timer = clock.call_after(wait, [closing] { closing("the authorization server has not confirmed yet"); });
     opened.erase(id);
-    manager.close_session(id, [self = shared_from_this(), state, answer, closing](result<jit::session_info> done) {
+    auto const closed = [self = shared_from_this(), state, answer, closing](result<jit::session_info> done) {
         self->clock.cancel(state->timer);
         if (!done && done.error().code == errc::not_found) return answer(error_response(done.error()));
         if (!done) return closing(done.error().detail);
         bool const completed = done->status == jit::session_status::completed;
         answer(json_response(completed ? 200 : 202, closed_document(*done)));
-    });
+    };
+    manager.close_session(id, closed, who);
     if (wait == seconds{0}) closing({});
 }
 
@@ -262,9 +265,9 @@ void api::impl::decide(request& r, std::string const& id, bool approve, responde
     auto text = string_member(*parsed, words).value_or("");
     auto user = make_secret(std::move(*token));
     if (approve)
-        manager.approve(id, std::move(user), std::move(text), done);
+        manager.approve(id, std::move(user), std::move(text), done, r.who);
     else
-        manager.deny(id, std::move(user), std::move(text), done);
+        manager.deny(id, std::move(user), std::move(text), done, r.who);
 }
 
 void api::impl::forget_closed() {

@@ -28,7 +28,7 @@ struct api::impl : std::enable_shared_from_this<impl> {
     void sessions(request& r, parsed_target const& target, responder const& respond);
     void requests(request& r, parsed_target const& target, responder const& respond);
     void open_session(request& r, parsed_target const& target, responder const& respond);
-    void close_session(std::string const& id, seconds wait, responder const& respond);
+    void close_session(std::string const& id, seconds wait, jit::actor const& who, responder const& respond);
     void decide(request& r, std::string const& id, bool approve, responder const& respond);
     [[nodiscard]] json::object status() const;
     [[nodiscard]] std::string metrics() const;

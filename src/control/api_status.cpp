@@ -37,6 +37,7 @@ json::object api::impl::status() const {
         {"agent_token", agent_token_document(agents.front())},
         {"agent_tokens", agent_tokens},
         {"counters", view.counters()},
+        {"audit", view.audit ? view.audit() : json::object{}},
     };
 }
 

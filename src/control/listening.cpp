@@ -45,6 +45,11 @@ error_code bind_unix(any_acceptor& acceptor, std::string const& path) {
     return ec;
 }
 
+// The group first: the mode must never count for another one.
+bool open_to_group(std::string const& path, gid_t group) {
+    return chown(path.c_str(), static_cast<uid_t>(-1), group) == 0 && chmod(path.c_str(), 0660) == 0;
+}
+
 error_code bind_tcp(any_acceptor& acceptor, address const& where) {
     error_code ec;
     asio::ip::tcp::endpoint const endpoint(asio::ip::make_address(where.host, ec), where.port);
@@ -90,7 +95,8 @@ void accept_all(any_acceptor& acceptor, std::size_t most, std::shared_ptr<void> 
     asio::co_spawn(executor, accept_loop(acceptor, most, std::move(owner), std::move(serve)), asio::detached);
 }
 
-result<address> listen_on(any_acceptor& acceptor, address const& where, secret_ptr const& token) {
+result<address> listen_on(any_acceptor& acceptor, address const& where, secret_ptr const& token,
+                          std::optional<gid_t> group) {
     auto const refuse = [&](std::string const& why) {
         return make_error(errc::configuration, "control address " + where.text() + ": " + why);
     };
@@ -102,6 +108,9 @@ result<address> listen_on(any_acceptor& acceptor, address const& where, secret_p
     }
     if (!where.is_unix() && (!token || token->empty())) return refuse("needs a control token");
     auto ec = where.is_unix() ? bind_unix(acceptor, where.path) : bind_tcp(acceptor, where);
+    if (!ec && where.is_unix() && group && !open_to_group(where.path, *group))
+        return refuse(std::string("cannot be given to [listen] control_group: ") + std::strerror(errno) +
+                      "; the daemon's user must be a member of it");
     if (!ec) acceptor.listen(asio::socket_base::max_listen_connections, ec);
     if (ec) return refuse(ec.message());
     auto bound = where;

@@ -1,5 +1,7 @@
 // How the sockets of this room come to be, and who is let in.
 #pragma once
+#include <sys/types.h>
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/basic_socket_acceptor.hpp>
@@ -7,6 +9,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "jitproxy/base/secret.hpp"
 #include "jitproxy/control/address.hpp"
@@ -18,10 +21,11 @@ inline constexpr auto use_tuple = boost::asio::as_tuple(boost::asio::use_awaitab
 
 using any_acceptor = boost::asio::basic_socket_acceptor<boost::asio::generic::stream_protocol>;
 
-// Listens on the address and answers with what it became (port 0: any). A Unix socket is for its owner alone from its
-// first moment; one that was left behind is replaced, one that somebody answers on is not. TCP needs a token. Errors:
-// configuration.
-[[nodiscard]] result<address> listen_on(any_acceptor& acceptor, address const& where, secret_ptr const& token);
+// Listens on the address and answers with what it became (port 0: any). A Unix socket is for its owner, and for `group`
+// where there is one, and for nobody else from its first moment; one that was left behind is replaced, one that
+// somebody answers on is not. TCP needs a token. Errors: configuration.
+[[nodiscard]] result<address> listen_on(any_acceptor& acceptor, address const& where, secret_ptr const& token,
+                                        std::optional<gid_t> group = std::nullopt);
 
 // The same for anybody who can reach the address; TCP only.
 [[nodiscard]] result<address> listen_openly(any_acceptor& acceptor, address const& where);

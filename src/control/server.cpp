@@ -17,6 +17,7 @@
 
 #include "jitproxy/http/reply.hpp"
 #include "listening.hpp"
+#include "peer.hpp"
 
 namespace jitproxy::control {
 namespace asio = boost::asio;
@@ -46,13 +47,14 @@ struct server::impl : std::enable_shared_from_this<impl> {
     any_acceptor acceptor;
     control::address bound;
     std::list<std::weak_ptr<any_stream>> streams;
+    peer_names peers;
     bool stopped = false;
 
     impl(asio::io_context& i, api& a, event_hub& e, server_options o)
         : io(i), routes(a), events(e), options(std::move(o)), acceptor(i), bound(options.address) {}
 
     asio::awaitable<void> serve_socket(any_socket socket);
-    asio::awaitable<void> serve(std::shared_ptr<any_stream> stream);
+    asio::awaitable<void> serve(std::shared_ptr<any_stream> stream, jit::actor who);
     asio::awaitable<response> ask(request r);
     asio::awaitable<bool> send(any_stream& stream, message const& m, response r);
     asio::awaitable<void> stream_events(std::shared_ptr<any_stream> stream, std::string first);
@@ -61,10 +63,12 @@ struct server::impl : std::enable_shared_from_this<impl> {
 };
 
 asio::awaitable<void> server::impl::serve_socket(any_socket socket) {
+    auto who = options.address.is_unix() ? peers.peer_of(socket.native_handle())
+                                         : jit::actor{.who = jit::actor::kind::control_token};
     auto stream = std::make_shared<any_stream>(std::move(socket));
     streams.remove_if([](auto const& s) { return s.expired(); });
     streams.push_back(stream);
-    return serve(std::move(stream));
+    return serve(std::move(stream), std::move(who));
 }
 
 bool server::impl::authorised(message const& m) const {
@@ -114,7 +118,7 @@ asio::awaitable<bool> server::impl::send(any_stream& stream, message const& m, r
     co_return !ec;
 }
 
-asio::awaitable<void> server::impl::serve(std::shared_ptr<any_stream> stream) {
+asio::awaitable<void> server::impl::serve(std::shared_ptr<any_stream> stream, jit::actor who) {
     beast::flat_buffer buffer(options.head_bytes + options.body_bytes);
     std::vector<std::string> attached;
     while (!stopped) {
@@ -145,7 +149,7 @@ asio::awaitable<void> server::impl::serve(std::shared_ptr<any_stream> stream) {
             continue;
         }
         stream->expires_never();
-        request r{std::string(m.method_string()), std::string(m.target()), std::move(m.body())};
+        request r{std::string(m.method_string()), std::string(m.target()), std::move(m.body()), who};
         auto answer = co_await ask(std::move(r));
         if (answer.event_stream) {
             co_await stream_events(stream, std::move(answer.body));
@@ -154,13 +158,13 @@ asio::awaitable<void> server::impl::serve(std::shared_ptr<any_stream> stream) {
         auto const opened = answer.opened_session;
         if (!answer.attached_session.empty()) attached.push_back(answer.attached_session);
         if (!co_await send(*stream, m, std::move(answer))) {
-            if (!opened.empty() && attached.empty()) routes.abandon(opened);  // nobody knows of it
+            if (!opened.empty() && attached.empty()) routes.abandon(opened, who);  // nobody knows of it
             break;
         }
         if (!m.keep_alive()) break;
     }
     if (!stopped)
-        for (auto const& session : attached) routes.abandon(session);
+        for (auto const& session : attached) routes.abandon(session, who);
     beast::error_code ignored;
     stream->socket().shutdown(asio::socket_base::shutdown_both, ignored);
     stream->close();
@@ -221,7 +225,7 @@ server::~server() {
 }
 
 result<void> server::start() {
-    auto const bound = listen_on(impl_->acceptor, impl_->options.address, impl_->options.token);
+    auto const bound = listen_on(impl_->acceptor, impl_->options.address, impl_->options.token, impl_->options.group);
     if (!bound) return bound.error();
     impl_->bound = *bound;
     accept_all(impl_->acceptor, impl_->options.connections, impl_,

@@ -37,6 +37,7 @@ constexpr entry table[] = {
     {errc::port_denied, {403, "http_request_denied", "This port is not allowed"}},
     {errc::address_denied, {403, "destination_ip_prohibited", "The host's address is not allowed"}},
     {errc::plain_http_denied, {403, "http_request_denied", "This API is not reached over plain HTTP"}},
+    {errc::user_denied, {403, "http_request_denied", "This user may not use the proxy"}},
     {errc::permission_not_asked, {403, "http_request_denied", "This permission may not be asked for"}},
     {errc::dns_timeout, {504, "dns_timeout", "The name server did not answer"}},
     {errc::dns_error, {502, "dns_error", "The host's name could not be resolved"}},

@@ -29,12 +29,14 @@ struct core {
 
     [[nodiscard]] steady_time now() const { return ports.clock.now(); }
     [[nodiscard]] wall_time wall_now() const { return ports.clock.wall_now(); }
-    void emit(std::string type, std::string session_id, json::object data) const;
+    void emit(std::string type, std::string session_id, json::object data, actor who = {}) const;
     // A journal that cannot be written after the fact: the work goes on, the failure is told.
     void record(std::string const& session_id, journal_record what) const;
     void report(result<void> const& journaled, std::string const& session_id) const;
-    // RFC 7009; a failure is only logged, the token dies with its task or by itself.
-    void revoke(agent_index agent, secret_ptr token, std::string const& session_id) const;
+    // RFC 7009; a failure is only told, the token dies with its task or by itself. `grant_id` is empty where the token
+    // is no grant's.
+    void revoke(agent_index agent, secret_ptr token, std::string const& session_id,
+                std::string const& grant_id = {}) const;
     template <class T>
     void answer(callback<T> done, result<T> what) {
         answers.post([done = std::move(done), what = std::move(what)] { done(what); });

@@ -45,7 +45,7 @@ exchange_action exchange::on(request_ready const& e) {
     if (keep_authorization_) return send_own();
     if (e.grant != nullptr && e.grant->token) {
         grant_in_use_ = e.grant->grant_id;
-        return send(e.grant->token);
+        return send(e.grant->token, !e.grant->used);
     }
     if (!session_->bearer) {  // taken up again after a restart: its first bearer is on the way
         bearer_renewed_ = true;
@@ -111,7 +111,7 @@ exchange_action exchange::on(permission_decided const& e) {
     grant_in_use_ = outcome.grant_id;
     fresh_grant_ = !outcome.cached;
     granted_needs_ = std::move(needs_);
-    return send(outcome.token);
+    return send(outcome.token, outcome.unused);
 }
 
 exchange_action exchange::on(bearer_refreshed const& e) {
@@ -142,7 +142,7 @@ exchange_action exchange::on(upstream_failed const& e) {
     // way. Only what may be repeated is, since nobody can prove that the origin did not act on it.
     if (e.reused_connection && e.nothing_received && e.replayable && safe_to_repeat_ && !connection_renewed_) {
         connection_renewed_ = true;
-        return send_request{bearer_, true};
+        return send_request{bearer_, true, {}};
     }
     return answer(e.what);
 }
@@ -166,11 +166,11 @@ exchange_action exchange::send_own() {
     return send(session_->bearer);
 }
 
-exchange_action exchange::send(secret_ptr bearer) {
+exchange_action exchange::send(secret_ptr bearer, bool unused_grant) {
     state_ = state::sent;
     bearer_ = std::move(bearer);
     connection_renewed_ = false;
-    return send_request{bearer_, false};
+    return send_request{bearer_, false, unused_grant ? grant_in_use_ : std::string{}};
 }
 
 exchange_action exchange::relay() {

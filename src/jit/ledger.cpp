@@ -66,6 +66,11 @@ grant const* ledger::find(std::string_view grant_id) const {
     return it == grants_.end() ? nullptr : &it->second;
 }
 
+bool ledger::note_use(std::string_view grant_id) {
+    auto const it = grants_.find(grant_id);
+    return it != grants_.end() && !std::exchange(it->second.used, true);
+}
+
 bool ledger::drop(std::string_view grant_id) {
     auto const it = grants_.find(grant_id);
     if (it == grants_.end()) return false;
@@ -77,10 +82,10 @@ void ledger::drop_session(std::string_view session_id) {
     std::erase_if(grants_, [&](auto const& entry) { return entry.second.session_id == session_id; });
 }
 
-std::vector<secret_ptr> ledger::tokens_of(std::string_view session_id) const {
-    std::vector<secret_ptr> tokens;
+std::vector<std::pair<std::string, secret_ptr>> ledger::tokens_of(std::string_view session_id) const {
+    std::vector<std::pair<std::string, secret_ptr>> tokens;
     for (auto const& [id, g] : grants_)
-        if (g.session_id == session_id) tokens.push_back(g.token);
+        if (g.session_id == session_id) tokens.emplace_back(id, g.token);
     return tokens;
 }
 
@@ -118,7 +123,7 @@ void ledger::collect(std::string_view session_id, steady_time now,
     for (auto const& [id, g] : grants_) {
         if (g.session_id != session_id || now >= g.usable_until) continue;
         for (auto const& resource : g.resources)
-            out.insert_or_assign(resource, scoped_bearer{g.id, g.token, g.usable_until});
+            out.insert_or_assign(resource, scoped_bearer{g.id, g.token, g.usable_until, g.used});
     }
 }
 

@@ -22,7 +22,7 @@ std::optional<request_state> permission_desk::find_pending(permission_entry cons
 }
 
 void permission_desk::decide(bool approve, std::string const& request_id, secret_ptr user_bearer, std::string words,
-                             callback<request_info> done) {
+                             callback<request_info> done, actor const& who) {
     auto const of_that_id = [&](auto const& each) {
         return !request_id.empty() && each.second->machine.known().request_id == request_id;
     };
@@ -35,8 +35,13 @@ void permission_desk::decide(bool approve, std::string const& request_id, secret
                               : make_error(errc::not_found, "no such permission request");
         return core_.answer<request_info>(std::move(done), what);
     }
-    auto const decided = while_alive(core_.alive, [this, e = it->second, done = std::move(done), approve,
-                                                   words](result<request_state> const& answer) {
+    auto const decided = while_alive(core_.alive, [this, e = it->second, done = std::move(done), approve, words,
+                                                   who](result<request_state> const& answer) {
+        json::object told{{"request_id", e->machine.known().request_id}, {"words", one_line(words, longest_reason)}};
+        if (answer.has_error()) told["error"] = name_of(answer.error().code);
+        core_.emit(answer.has_error() ? (approve ? "decision.approval_failed" : "decision.denial_failed")
+                                      : (approve ? "decision.approved" : "decision.denied"),
+                   e->session_id, std::move(told), who);
         if (answer.has_error()) return done(answer.error());
         auto known = *answer;
         // What was decided is known also where the answer does not repeat it.
@@ -88,7 +93,16 @@ std::vector<request_info> permission_desk::list() const {
     return all;
 }
 
-void permission_desk::tell(permission_entry const& e, std::string const& what) const {
+void permission_desk::token_used(std::string const& session_id, std::string const& grant_id) {
+    auto const* g = core_.grants.find(grant_id);
+    if (g == nullptr || g->session_id != session_id) return;  // it has ended meanwhile
+    json::object data{{"grant_id", g->id}, {"request_id", g->request_id}, {"origin", g->origin}};
+    if (!core_.grants.note_use(grant_id)) return;
+    if (auto const s = sessions_.find(session_id)) sessions_.publish(*s);  // workers need not tell it again
+    core_.emit("token.used", session_id, std::move(data), {.who = actor::kind::session});
+}
+
+void permission_desk::tell(permission_entry const& e, std::string const& what, actor who) const {
     auto const info = info_of(e);
     json::object data{{"request_id", info.request_id},
                       {"api", info.api},
@@ -100,7 +114,10 @@ void permission_desk::tell(permission_entry const& e, std::string const& what) c
                       {"authorization_details", info.authorization_details},
                       {"created_at", format_rfc3339(info.created_at)}};
     if (info.expires_at) data["expires_at"] = format_rfc3339(*info.expires_at);
-    core_.emit(what, e.session_id, std::move(data));
+    if (!e.method.empty()) data["method"] = e.method;
+    if (!e.url.empty()) data["url"] = e.url;
+    if (!e.outcome.grant_id.empty()) data["grant_id"] = e.outcome.grant_id;
+    core_.emit(what, e.session_id, std::move(data), std::move(who));
 }
 
 }  // namespace jitproxy::jit

@@ -9,6 +9,8 @@ namespace jitproxy::jit {
 namespace {
 
 constexpr seconds a_minute{60};
+constexpr std::size_t refusals_told =
+    60;  // of a session, in a minute: an agent that tries again and again floods nobody
 
 permission_outcome failed(permission_status status, std::string reason, int retry_after = 0) {
     permission_outcome outcome;
@@ -31,6 +33,7 @@ std::uint64_t permission_desk::request(permission_need need, done_function done)
     c->done = std::move(done);
     callers_.emplace(c->ticket, c);
     if (auto const refused = refuse(c->need)) {
+        if (refused->status == permission_status::refused) tell_refused(c->need, *refused);
         answer(c, *refused);
         return c->ticket;
     }
@@ -54,6 +57,8 @@ std::optional<permission_outcome> permission_desk::refuse(permission_need const&
     auto const s = sessions_.find(need.session_id);
     if (s && !s->suspended.empty()) return outcome_of(s->snapshot->refusal());
     if (!s || !s->serving()) return failed(permission_status::error, "session closed");
+    if (core_.options.ready)
+        if (auto const ready = core_.options.ready(); ready.has_error()) return outcome_of(ready.error());
     if (!need.api) return failed(permission_status::refused, "no protected API");
     if (need.details.empty())
         return failed(permission_status::refused, "the API named nothing that could be asked for");
@@ -66,6 +71,28 @@ std::optional<permission_outcome> permission_desk::refuse(permission_need const&
             return outcome;
         }
     return over_limit(need);
+}
+
+void permission_desk::tell_refused(permission_need const& need, permission_outcome const& outcome) {
+    auto& seen = refused_[need.session_id];
+    if (core_.now() - seen.since >= a_minute) {
+        seen.since = core_.now();
+        seen.told = 0;
+    }
+    if (++seen.told > refusals_told) {
+        ++seen.untold;
+        return;
+    }
+    json::array details;
+    for (auto const& each : need.details) details.push_back(each);
+    json::object data{{"api", need.api ? need.api->name : std::string{}},
+                      {"origin", need.origin},
+                      {"method", need.method},
+                      {"url", need.url},
+                      {"reason", outcome.reason},
+                      {"authorization_details", std::move(details)}};
+    if (auto const n = std::exchange(seen.untold, 0); n > 0) data["more_refused_before"] = n;
+    core_.emit("request.refused", need.session_id, std::move(data));
 }
 
 // An API that names ever new needs must not fill memory, the AS and a human's list.
@@ -97,6 +124,8 @@ permission_desk::part permission_desk::begin_part(permission_need const& need, j
         core_.grants.drop(need.refused_grant);
         core_.record(need.session_id,
                      records::grant_dropped{need.session_id, need.refused_grant, "the API did not find it enough"});
+        core_.emit("grant.dropped", need.session_id,
+                   {{"grant_id", need.refused_grant}, {"reason", "the API did not find it enough"}});
         if (auto const s = sessions_.find(need.session_id)) sessions_.publish(*s);
         g = nullptr;
     }
@@ -188,6 +217,7 @@ void permission_desk::review(caller_ptr const& c) {
     outcome.token = g->token;
     outcome.grant_id = g->id;
     outcome.request_id = g->request_id;
+    outcome.unused = !g->used;
     answer(c, std::move(outcome));
 }
 

@@ -52,6 +52,8 @@ entry_ptr permission_desk::open_entry(permission_need const& need, json::object 
                                       std::string const& needs) {
     auto e = make_entry(need.session_id, need.origin, needs, details);
     e->api = need.api->name;
+    e->method = need.method;
+    e->url = need.url;
     auto const session = sessions_.find(need.session_id);
     e->justification = justification_of(need, session ? std::string_view(session->order.justification) : "");
     e->requested_ttl =
@@ -105,6 +107,7 @@ void permission_desk::perform(entry_ptr const& e, machine::record const&) {
             auto const alive = weak.lock();
             if (!alive || alive->machine.settled()) return;  // closed meanwhile: not asked for
             alive->journaled = done.has_value();
+            if (alive->journaled) tell(*alive, "request.asked", {.who = actor::kind::session});
             feed(alive, machine::recorded{done});
         }));
 }
@@ -160,7 +163,7 @@ void permission_desk::perform(entry_ptr const& e, machine::pause const& a) {
     if (e->machine.current() == machine::state::pending && !e->told_pending) {
         e->told_pending = true;
         core_.record(e->session_id, records::permission_pending{e->session_id, facts_of(*e)});
-        tell(*e, "request.pending");
+        tell(*e, "request.pending", {.who = actor::kind::authorization_server});
     }
     entry_waits(*e);
 }
@@ -185,7 +188,9 @@ void permission_desk::perform(entry_ptr const& e, machine::settle const& a) {
         if (a.token) settled.grant_expires_at = core_.wall_now() + life_of(*a.token);
         core_.record(e->session_id, std::move(settled));
     }
-    tell(*e, "request." + status);
+    // Denied, expired and granted are the AS's words; what else ends a request is ours.
+    bool const ours = e->outcome.status == permission_status::error || e->outcome.status == permission_status::refused;
+    tell(*e, "request." + status, {.who = ours ? actor::kind::daemon : actor::kind::authorization_server});
     if (e->outcome.status == permission_status::denied && core_.options.denial_memory > seconds(0))
         e->wake.arm(core_.options.denial_memory, [this, weak = std::weak_ptr(e)] {
             if (auto const alive = weak.lock()) forget(alive);
@@ -232,6 +237,7 @@ void permission_desk::forget(entry_ptr const& e) {
 
 void permission_desk::end_session(std::string const& session_id, std::string const& suspended) {
     opened_.erase(session_id);
+    refused_.erase(session_id);
     std::vector<entry_ptr> mine;
     for (auto const& [key, e] : entries_)
         if (e->session_id == session_id) mine.push_back(e);

@@ -27,6 +27,8 @@ struct permission_entry {
     json::object details;
     std::string api;
     std::string justification;
+    std::string method;  // of the request that it is asked for first, as is the next; not known after a restart
+    std::string url;     // without query
     seconds requested_ttl{300};
     wall_time created_at;
     permission_request machine;
@@ -60,7 +62,8 @@ class permission_desk {
     // Asked for in an earlier life of the process, in a session that goes on: it is polled for again.
     void resume(std::string const& session_id, open_permission const& p);
     void decide(bool approve, std::string const& request_id, secret_ptr user_bearer, std::string words,
-                callback<request_info> done);
+                callback<request_info> done, actor const& who);
+    void token_used(std::string const& session_id, std::string const& grant_id);
 
     // Those that something is being done about (an approval kept for a later attempt is none of them).
     [[nodiscard]] std::size_t pending(std::string const& session_id) const;
@@ -89,6 +92,7 @@ class permission_desk {
     // callers (permission_callers.cpp)
     std::optional<permission_outcome> refuse(permission_need const& need);
     std::optional<permission_outcome> over_limit(permission_need const& need);
+    void tell_refused(permission_need const& need, permission_outcome const& outcome);
     part begin_part(permission_need const& need, json::object const& details, bool last);
     void entry_decided(permission_entry const& e, permission_outcome const& outcome);
     void entry_waits(permission_entry const& e);
@@ -120,13 +124,19 @@ class permission_desk {
     void grant_to(entry_ptr const& e, access_token token);
     void forget(entry_ptr const& e);
     [[nodiscard]] request_info info_of(permission_entry const& e) const;
-    void tell(permission_entry const& e, std::string const& what) const;
+    void tell(permission_entry const& e, std::string const& what, actor who = {}) const;
 
     core& core_;
     session_table& sessions_;
     std::map<std::string, entry_ptr> entries_;               // by key
     std::deque<request_info> history_;                       // settled ones, the latest last
     std::map<std::string, std::deque<steady_time>> opened_;  // by session: its new requests of the last minute
+    struct refusals {
+        steady_time since;  // a minute is counted from here
+        std::size_t told = 0;
+        std::size_t untold = 0;
+    };
+    std::map<std::string, refusals> refused_;  // by session
     std::map<std::uint64_t, caller_ptr> callers_;
     std::uint64_t next_ticket_ = 1;
 };

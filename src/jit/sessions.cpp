@@ -13,6 +13,10 @@ constexpr std::size_t secret_bytes = 24;  // 192 bits, the password of the proxy
 constexpr seconds automatic_pause{1};
 constexpr seconds longest_automatic_pause{60};
 
+actor opener_of(session_record const& s) {
+    return s.order.automatic ? actor{.who = actor::kind::session} : s.order.who;
+}
+
 }  // namespace
 
 session_facts session_table::facts_of(session_record const& s) const {
@@ -49,6 +53,8 @@ session_ptr session_table::make_record(session_order order, agent_index agent) {
 void session_table::open(session_order order, callback<opened_session> done) {
     auto const refuse = [&](error what) { core_.answer<opened_session>(std::move(done), std::move(what)); };
     if (core_.shutting_down) return refuse(make_error(errc::shutting_down, "the proxy is shutting down"));
+    if (core_.options.ready)
+        if (auto const ready = core_.options.ready(); ready.has_error()) return refuse(ready.error());
     if (!order.parent_session_id.empty()) {
         auto const parent = find(order.parent_session_id);
         if (!parent || !parent->serving()) return refuse(make_error(errc::not_found, "the parent session is not open"));
@@ -168,7 +174,13 @@ void session_table::perform(session_ptr const& s, machine::announce const&) {
                {{"task_id", s->info.task_id},
                 {"name", s->info.name},
                 {"agent", s->info.agent},
-                {"automatic", s->info.automatic}});
+                {"automatic", s->info.automatic},
+                {"type", s->order.task.type},
+                {"on_behalf_of", s->order.task.on_behalf_of},
+                {"parent_session_id", s->order.parent_session_id},
+                {"justification", s->order.justification},
+                {"owner_pid", s->order.owner_pid}},
+               opener_of(*s));
     for (auto& done : std::exchange(s->openers, {}))
         core_.answer<opened_session>(std::move(done), opened_session{info_of(*s), s->snapshot});
 }
@@ -178,7 +190,7 @@ void session_table::perform(session_ptr const& s, machine::give_up const& a) {
     auto const& id = s->info.session_id;
     if (a.entry == machine::journal_entry::forget) core_.record(id, records::task_closed{id, "never came to be"});
     if (a.entry == machine::journal_entry::keep) doubtful({id, {}, s->info.opened_at, {}, false, facts_of(*s), {}});
-    core_.emit("session.failed", id, {{"error", name_of(a.what.code)}, {"reason", a.what.detail}});
+    core_.emit("session.failed", id, {{"error", name_of(a.what.code)}, {"reason", a.what.detail}}, opener_of(*s));
     if (s->order.automatic && a.what.code != errc::shutting_down) {
         automatic_failed_ = a.what;
         automatic_not_before_ =

@@ -29,8 +29,10 @@ struct session_record {
     std::shared_ptr<std::atomic<bool>> ended = std::make_shared<std::atomic<bool>>(false);
     snapshot_ptr snapshot;  // null until it was open
     std::string closed_because;
-    std::string suspended;                  // why, where the AS has suspended the task
-    std::vector<secret_ptr> scoped_tokens;  // that were live when closing began, until they are revoked
+    actor closed_by;
+    std::string suspended;  // why, where the AS has suspended the task
+    std::vector<std::pair<std::string, secret_ptr>>
+        scoped_tokens;  // by grant; that were live when closing began, until they are revoked
     std::vector<std::pair<secret_ptr, steady_time>> delegated;  // its own tokens, and when each of them ends
     steady_time last_seen;
     milliseconds idle_timeout{0};
@@ -61,7 +63,7 @@ class session_table {
     void ensure_automatic(callback<snapshot_ptr> done);
     // As it was when an earlier life of the process ended. Its bearer follows.
     void resume(open_task const& t, agent_index agent);
-    void close(std::string const& session_id, callback<session_info> done);
+    void close(std::string const& session_id, callback<session_info> done, actor const& who);
     void close_all(std::function<void()> done);
     // The AS says that the task is not active any more, or even suspended: nothing of the session is served from now
     // on.
@@ -106,7 +108,7 @@ class session_table {
     session_ptr make_record(session_order order, agent_index agent);
     [[nodiscard]] session_facts facts_of(session_record const& s) const;
     [[nodiscard]] std::shared_ptr<token_keeper> delegated_keeper(session_ptr const& s);
-    void close(session_ptr const& s, std::string why);
+    void close(session_ptr const& s, std::string why, actor const& who = {});
     [[nodiscard]] std::vector<session_ptr> children_of(std::string const& session_id) const;
     void check_drained(session_ptr const& s);
     void gone(session_ptr const& s);  // completed or failed: out of the table, parents and shut-down go on

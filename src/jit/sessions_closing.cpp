@@ -17,17 +17,20 @@ bool over(session_machine::state s) {
 
 }  // namespace
 
-void session_table::close(std::string const& session_id, callback<session_info> done) {
+void session_table::close(std::string const& session_id, callback<session_info> done, actor const& who) {
     if (auto const s = find(session_id)) {
         s->closers.push_back(std::move(done));
-        return close(s, "closed");
+        return close(s, "closed", who);
     }
     if (auto const known = info(session_id)) return core_.answer<session_info>(std::move(done), *known);
     core_.answer<session_info>(std::move(done), make_error(errc::not_found, "no such session"));
 }
 
-void session_table::close(session_ptr const& s, std::string why) {
-    if (s->closed_because.empty()) s->closed_because = std::move(why);
+void session_table::close(session_ptr const& s, std::string why, actor const& who) {
+    if (s->closed_because.empty()) {
+        s->closed_because = std::move(why);
+        s->closed_by = who;
+    }
     feed(s, machine::close{});
 }
 
@@ -52,11 +55,11 @@ void session_table::perform(session_ptr const& s, machine::wind_down const& a) {
     s->in_flight = s->snapshot != nullptr;
     end_requests(*s);
     core_.record(id, records::session_closing{id, s->closed_because});
-    core_.emit("session.closing", id, {{"task_id", s->info.task_id}, {"reason", s->closed_because}});
+    core_.emit("session.closing", id, {{"task_id", s->info.task_id}, {"reason", s->closed_because}}, s->closed_by);
     if (a.opening)
         for (auto& done : std::exchange(s->openers, {})) core_.answer<opened_session>(std::move(done), *a.opening);
     auto const children = children_of(id);
-    for (auto const& child : children) close(child, "its parent session is closing");
+    for (auto const& child : children) close(child, "its parent session is closing", s->closed_by);
     if (!s->in_flight) return check_drained(s);
     core_.ports.snapshots.drain(id, while_alive(core_.alive, [this, weak = std::weak_ptr(s)] {
                                     auto const alive = weak.lock();
@@ -102,7 +105,7 @@ void session_table::perform(session_ptr const& s, machine::finish const&) {
     core_.record(id, records::task_closed{id, s->closed_because});
     withdraw(*s);
     revoke_delegated(*s);
-    core_.emit("session.closed", id, {{"task_id", s->info.task_id}, {"reason", s->closed_because}});
+    core_.emit("session.closed", id, {{"task_id", s->info.task_id}, {"reason", s->closed_because}}, s->closed_by);
     for (auto& done : std::exchange(s->closers, {})) core_.answer<session_info>(std::move(done), info_of(*s));
     gone(s);
 }
@@ -163,6 +166,7 @@ void session_table::bearer_refused(std::string const& session_id, std::uint64_t 
         if (g != nullptr && g->session_id == session_id) {
             core_.grants.drop(grant_id);
             core_.record(session_id, records::grant_dropped{session_id, grant_id, "the API refused its token"});
+            core_.emit("grant.dropped", session_id, {{"grant_id", grant_id}, {"reason", "the API refused its token"}});
             publish(*s);
         }
         return core_.answer<snapshot_ptr>(std::move(done), s->snapshot);

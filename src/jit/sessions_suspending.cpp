@@ -10,6 +10,7 @@ namespace {
 constexpr std::size_t most_suspended = 100;  // suspended sessions whose requests are told so
 // A new automatic session at once would make the suspension worthless.
 constexpr seconds automatic_penalty{60};
+actor const by_as{.who = actor::kind::authorization_server};
 
 }  // namespace
 
@@ -17,7 +18,7 @@ void session_table::task_died(std::string const& session_id, std::string const& 
     auto const s = find(session_id);
     if (!s || !s->serving()) return;
     if (to_lower(why).find("suspend") != std::string::npos) return suspend(s, why);
-    close(s, "the authorization server ended its task");
+    close(s, "the authorization server ended its task", by_as);
 }
 
 void session_table::suspend(session_ptr const& s, std::string const& why) {
@@ -27,8 +28,9 @@ void session_table::suspend(session_ptr const& s, std::string const& why) {
                                   static_cast<int>(automatic_penalty.count())};
         automatic_not_before_ = core_.now() + automatic_penalty;
     }
-    core_.emit("session.suspended", s->info.session_id, {{"task_id", s->info.task_id}, {"reason", s->suspended}});
-    close(s, "suspended by the authorization server");
+    core_.emit("session.suspended", s->info.session_id, {{"task_id", s->info.task_id}, {"reason", s->suspended}},
+               by_as);
+    close(s, "suspended by the authorization server", by_as);
 }
 
 void session_table::watch_evaluation(session_ptr const& s) {
@@ -56,7 +58,8 @@ void session_table::watch_evaluation(session_ptr const& s) {
 
 // Completing the task ends them as well: whichever the AS does first. Not waited for.
 void session_table::revoke_scoped(session_record& s) {
-    for (auto const& token : std::exchange(s.scoped_tokens, {})) core_.revoke(s.agent, token, s.info.session_id);
+    for (auto const& [grant_id, token] : std::exchange(s.scoped_tokens, {}))
+        core_.revoke(s.agent, token, s.info.session_id, grant_id);
 }
 
 // A suspended session stays known, without its bearer, so that its requests are told why; the oldest are forgotten.

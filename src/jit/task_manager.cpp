@@ -63,8 +63,8 @@ void task_manager::ensure_automatic_session(callback<snapshot_ptr> done) {
     impl_->sessions.ensure_automatic(std::move(done));
 }
 
-void task_manager::close_session(std::string const& session_id, callback<session_info> done) {
-    impl_->sessions.close(session_id, std::move(done));
+void task_manager::close_session(std::string const& session_id, callback<session_info> done, actor const& who) {
+    impl_->sessions.close(session_id, std::move(done), who);
 }
 
 void task_manager::touch(std::string const& session_id) {
@@ -85,6 +85,10 @@ void task_manager::bearer_refused(std::string const& session_id, std::uint64_t g
     impl_->sessions.bearer_refused(session_id, generation, grant_id, std::move(done));
 }
 
+void task_manager::token_used(std::string const& session_id, std::string const& grant_id) {
+    impl_->desk.token_used(session_id, grant_id);
+}
+
 void task_manager::credentials_changed() {
     impl_->agents.credentials_changed();
 }
@@ -94,13 +98,13 @@ void task_manager::hint(std::string const& local_id) {
 }
 
 void task_manager::approve(std::string const& request_id, secret_ptr user_bearer, std::string notes,
-                           callback<request_info> done) {
-    impl_->desk.decide(true, request_id, std::move(user_bearer), std::move(notes), std::move(done));
+                           callback<request_info> done, actor const& who) {
+    impl_->desk.decide(true, request_id, std::move(user_bearer), std::move(notes), std::move(done), who);
 }
 
 void task_manager::deny(std::string const& request_id, secret_ptr user_bearer, std::string reason,
-                        callback<request_info> done) {
-    impl_->desk.decide(false, request_id, std::move(user_bearer), std::move(reason), std::move(done));
+                        callback<request_info> done, actor const& who) {
+    impl_->desk.decide(false, request_id, std::move(user_bearer), std::move(reason), std::move(done), who);
 }
 
 void task_manager::shut_down(std::function<void()> done) {

@@ -13,7 +13,7 @@ constexpr std::size_t most_discarded =
     256 * 1024;  // of a body that nobody wants, before the connection is closed instead
 }  // namespace
 
-client_connection::client_connection(proxy::worker& w, int socket, std::optional<admission::place> place)
+client_connection::client_connection(proxy::worker& w, int socket, result<admission::place> place)
     : worker_(w), limit_(w.deadlines, waker_), stream_(w.io, socket, w.buffers), place_(std::move(place)) {
     stream_.set_waker(&waker_);
 }
@@ -45,7 +45,7 @@ net::task<> client_connection::run() {
 }
 
 net::task<> client_connection::refuse() {
-    (void)co_await reject(make_error(errc::limit_reached, "too many client connections ([limits] connections)"));
+    (void)co_await reject(place_.error());
     co_await linger();
 }
 

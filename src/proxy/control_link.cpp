@@ -19,6 +19,11 @@ void control_link::touch(std::string session_id) {
     boost::asio::post(control_, [this, id = std::move(session_id)] { manager_->touch(id); });
 }
 
+void control_link::token_used(std::string session_id, std::string grant_id) {
+    boost::asio::post(
+        control_, [this, id = std::move(session_id), grant = std::move(grant_id)] { manager_->token_used(id, grant); });
+}
+
 control_link::asked control_link::request_permission(jit::permission_need need, permission_answer& into,
                                                      boost::asio::io_context& worker) {
     asked a;

@@ -219,6 +219,7 @@ proxy::counters server::counters() const {
         sum.tunnels += c.tunnels;
         sum.escalations += c.escalations;
         sum.errors += c.errors;
+        sum.users_denied += c.users_denied;
         sum.upstream_connects += c.connects;
         sum.upstream_reuses += c.reuses;
         sum.bytes_up += c.up;

@@ -3,11 +3,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
 
 #include "jitproxy/base/log.hpp"
 #include "jitproxy/http/forward.hpp"
+#include "jitproxy/net/socket_owner.hpp"
 #include "jitproxy/proxy/client_connection.hpp"
 
 namespace jitproxy::proxy {
@@ -77,8 +79,9 @@ bool worker::accept_some(acceptor& from) {
 
 void worker::take(int socket) {
     tally::add(counts.connections);
-    auto place = admission.enter();
-    // One that is over the limit is told so, unless there are many of them: then it is closed without a word.
+    auto denied = judge_user(socket);
+    result<admission::place> place = denied ? result<admission::place>(std::move(*denied)) : admission.enter();
+    // One that may not connect is told why, unless there are many of them: then it is closed without a word.
     if (!place && ++refused_ > most_refused) {
         --refused_;
         ::close(socket);
@@ -89,6 +92,29 @@ void worker::take(int socket) {
     connections_.emplace(raw, std::move(connection));
     counts.open.store(connections_.size(), std::memory_order_relaxed);
     raw->start();
+}
+
+std::optional<error> worker::judge_user(int socket) {
+    auto const& allowed = options.allow_users;
+    if (allowed.empty()) return std::nullopt;
+    auto const user = net::owner_of_peer(socket);
+    if (user && std::find(allowed.begin(), allowed.end(), *user) != allowed.end()) return std::nullopt;
+    auto why = user ? make_error(errc::user_denied, "user " + std::to_string(*user) +
+                                                        " is none of those that may use this proxy ([listen] "
+                                                        "allow_users)")
+                    : user.error();
+    tally::add(counts.users_denied);
+    tell_denied(why);
+    return why;
+}
+
+void worker::tell_denied(error const& why) {
+    ++denied_untold_;
+    if (denied_told_ != steady_time{} && deadlines.now() - denied_told_ < std::chrono::seconds{1}) return;
+    denied_told_ = deadlines.now();
+    log::warning("clients refused: [listen] allow_users", {{"clients", denied_untold_}, {"reason", why.detail}});
+    if (options.on_user_denied) options.on_user_denied(why, denied_untold_);
+    denied_untold_ = 0;
 }
 
 void worker::stop_accepting() {

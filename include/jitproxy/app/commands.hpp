@@ -70,6 +70,14 @@ int request_decide(common_options const& o, request_options const& r, bool appro
 enum class ca_action : std::uint8_t { init, show, path, rotate };
 int manage_ca(common_options const& o, ca_action action, bool bundle);
 
+struct audit_options {
+    std::vector<std::string>
+        files;         // one trail, the oldest first; empty: the configured one and what it was renamed to
+    std::string head;  // noted elsewhere
+    bool as_json = false;
+};
+int audit_verify(common_options const& o, audit_options const& a);
+
 struct demo_options {
     bool automatic = false;  // nobody is asked
     bool keep = false;       // the demo's directory stays

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,9 @@ struct composition_options {
     std::filesystem::path state;  // CA, bundle, truststore, journal; made if missing
     std::filesystem::path
         orphans;  // holds state directories of ended `run`s, whose open tasks are taken over; may be empty
+    std::filesystem::path audit_file;  // empty: there is no audit trail
     control::address control;
+    std::optional<gid_t> control_group;        // may use its Unix socket
     std::filesystem::path control_token_file;  // of a TCP control address; made if missing
     std::vector<int> proxy_sockets;            // listening already, in place of [listen] proxy; owned
     std::string config_file;                   // for status
@@ -35,7 +38,7 @@ class composition {
     composition(composition const&) = delete;
     composition& operator=(composition const&) = delete;
 
-    // Listens, fetches the agent's token, completes what an earlier life left open. Errors: configuration.
+    // Listens, fetches the agent's token, completes what an earlier life left open. Errors: configuration, storage.
     [[nodiscard]] result<void> start();
     [[nodiscard]] std::vector<control::listener_info> listeners() const;
     // Rules, CA and log at once; what cannot change without a restart is named in the log. Errors: configuration,

@@ -43,6 +43,8 @@ struct config {
         std::vector<std::string> proxy{"127.0.0.1:8080", "[::1]:8080"};
         std::string control = "unix";
         std::string control_token_file;
+        std::string control_group;
+        std::vector<std::string> allow_users;
         std::uint64_t workers = 0;
     } listen;
     struct {
@@ -113,6 +115,9 @@ struct config {
         milliseconds lifetime = std::chrono::hours{24 * 365};
         std::string public_directory;
     } ca;
+    struct {
+        std::string file;
+    } audit;
     struct {
         std::string level = "info";
         std::string format = "text";

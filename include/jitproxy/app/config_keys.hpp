@@ -20,6 +20,8 @@ enum class value_kind : std::uint8_t {
     host,         // exact name or *.suffix
     name_server,  // ADDRESS or ADDRESS:PORT
     block,        // CIDR block or address
+    user,         // of this machine: name or numeric id
+    group,        // likewise
     port,         // 1 to 65535
     flag,         // true or false
     count,        // integer
@@ -39,7 +41,7 @@ struct config_key {
     slot (*at_api)(api_config&) = nullptr;
     slot (*at_agent)(agent_config&) = nullptr;
     std::string_view doc;
-    std::string_view choices = {};  // "a|b"; for ports "any" allows the word
+    std::string_view choices = {};  // "a|b"; for ports "any" allows the word; of a path: a word that is none
     // Of counts, sizes (bytes) and durations (ms), both inclusive.
     std::uint64_t minimum = 0;
     std::uint64_t maximum = UINT64_MAX;

@@ -55,9 +55,9 @@ struct emulator_urls {
 // Events from another thread, for this one.
 class event_queue {
   public:
-    void push(std::string type, json::object data) {
+    void push(std::string name, json::object data) {
         std::lock_guard const lock(mutex_);
-        events_.emplace_back(std::move(type), std::move(data));
+        events_.emplace_back(std::move(name), std::move(data));
     }
     [[nodiscard]] std::optional<std::pair<std::string, json::object>> pop() {
         std::lock_guard const lock(mutex_);

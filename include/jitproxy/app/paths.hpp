@@ -16,6 +16,8 @@ namespace jitproxy::app {
 // [state] directory, else $STATE_DIRECTORY, else $XDG_STATE_HOME/jitproxy, else ~/.local/state/jitproxy. Errors:
 // configuration, where not even a home directory is known.
 [[nodiscard]] result<std::filesystem::path> state_directory(config const& c, variable_lookup const& variables);
+// [audit] file, else audit.jsonl in the state directory; empty: there is to be none.
+[[nodiscard]] std::filesystem::path audit_file(config const& c, std::filesystem::path const& state);
 // $RUNTIME_DIRECTORY, else $XDG_RUNTIME_DIR/jitproxy, else /tmp/jitproxy-UID.
 [[nodiscard]] std::filesystem::path runtime_directory(variable_lookup const& variables);
 

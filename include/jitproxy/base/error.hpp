@@ -55,6 +55,7 @@ enum class errc : std::uint8_t {
     port_denied,           // a tunnel to this port is not allowed
     address_denied,        // the resolved address may not be dialled
     plain_http_denied,     // a bearer over plain HTTP is not allowed for this API
+    user_denied,           // this local user may not use the proxy
     permission_not_asked,  // the API named something that its policy does not allow to ask for
     // upstream
     dns_timeout,          // name server silent

@@ -26,6 +26,7 @@ struct daemon_view {
     std::function<std::vector<listener_info>()> listeners;
     std::function<std::vector<metric>()> metrics;  // of the data path and the AS
     std::function<json::object()> counters;        // of the data path, for status
+    std::function<json::object()> audit;           // of the audit trail, for status; may be null
     std::function<result<void>()> reload;          // as SIGHUP
     std::string version;
     std::string config_file;
@@ -34,8 +35,9 @@ struct daemon_view {
 
 struct request {
     std::string method;
-    std::string target;  // origin form
-    std::string body;    // wiped after use: it may hold a user's token
+    std::string target;   // origin form
+    std::string body;     // wiped after use: it may hold a user's token
+    jit::actor who = {};  // asks
 };
 struct response {
     unsigned status = 200;
@@ -62,7 +64,7 @@ class api {
     // Answers exactly once, at once or later.
     void handle(request r, std::function<void(response)> const& respond);
     // The connection that a session was attached to, or that its answer was meant for, is gone.
-    void abandon(std::string const& session_id);
+    void abandon(std::string const& session_id, jit::actor const& who);
 
     struct impl;
 

@@ -24,6 +24,7 @@ struct grant {
     secret_ptr token;
     steady_time usable_until;
     std::deque<std::string> resources;  // resource_key()s, the oldest first
+    bool used = false;                  // its token has gone out
 };
 
 class ledger {
@@ -43,9 +44,12 @@ class ledger {
                                     steady_time now) const;
     [[nodiscard]] grant const* find(std::string_view grant_id) const;
 
+    // Its token has gone out. True: for the first time.
+    bool note_use(std::string_view grant_id);
     bool drop(std::string_view grant_id);
     void drop_session(std::string_view session_id);
-    [[nodiscard]] std::vector<secret_ptr> tokens_of(std::string_view session_id) const;
+    [[nodiscard]] std::vector<std::pair<std::string, secret_ptr>> tokens_of(
+        std::string_view session_id) const;  // by id
     // Drops what is not usable any more; the sessions that lost something.
     std::vector<std::string> prune(steady_time now);
 

@@ -11,6 +11,7 @@
 #include "jitproxy/base/error.hpp"
 #include "jitproxy/base/json.hpp"
 #include "jitproxy/base/secret.hpp"
+#include "jitproxy/jit/actor.hpp"
 #include "jitproxy/jit/journal.hpp"
 
 namespace jitproxy::jit {
@@ -95,11 +96,12 @@ class authorization_server {
                       callback<request_state> done) = 0;
 };
 
-// What happened, for the control API's event stream, the log and metrics. Never a token.
+// What happened, for the control API's event stream, the audit trail, the log and metrics. Never a token.
 struct event {
     std::string type;  // "session.opened", "session.closed", "request.pending", "request.granted", "request.denied", …
     std::string session_id;
     json::object data;
+    actor who = {};
 };
 class event_sink {
   public:

@@ -20,6 +20,7 @@ struct scoped_bearer {
     std::string grant_id;  // names the grant to the task manager; no secret
     secret_ptr token;
     steady_time usable_until;
+    bool used = false;  // the task manager knows that it has gone out
 };
 
 struct string_hash {  // heterogeneous lookup

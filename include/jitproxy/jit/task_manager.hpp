@@ -37,7 +37,10 @@ struct task_manager_options {
     // Makes a pause after trouble a bit longer, so that many proxies do not come back at the same moment.
     std::function<milliseconds(milliseconds)> jitter = [](milliseconds pause) { return pause; };
     seconds expiry_margin{15};  // a token is not used when less of its life is left (at most a tenth of its life)
-    bool resume = false;        // at the start: take up sessions opened by hand again, or complete their tasks
+    // Looked at before a session is opened or a permission asked for; an error refuses it. Null: nothing stands
+    // against.
+    std::function<result<void>()> ready;
+    bool resume = false;  // at the start: take up sessions opened by hand again, or complete their tasks
     std::shared_ptr<keyed_hash const> hash;  // that their proxy passwords are recognised by; null: none is
 };
 
@@ -50,6 +53,7 @@ struct session_order {
         justification;  // why permissions are asked for, in the API's stead; a pattern as [[api]] justification is
     bool automatic = false;
     long owner_pid = 0;            // of `run`; 0: none
+    actor who;                     // opens it; an automatic session's is the session itself
     milliseconds idle_timeout{0};  // closed when nothing was seen for so long; 0: never, but for the automatic one
 };
 enum class session_status : std::uint8_t { opening, open, closing, completed, failed };
@@ -117,7 +121,7 @@ class task_manager {
     // The session of clients without credentials: opened at first use, once for all who ask at the same time.
     void ensure_automatic_session(callback<snapshot_ptr> done);
     // Answers once the AS has confirmed; info.status tells. A second call joins the first. Errors: not_found, as_*.
-    void close_session(std::string const& session_id, callback<session_info> done);
+    void close_session(std::string const& session_id, callback<session_info> done, actor const& who = {});
     // Last request seen; keeps idle sessions alive. Workers report it now and then, not per request.
     void touch(std::string const& session_id);
 
@@ -133,12 +137,17 @@ class task_manager {
     void bearer_refused(std::string const& session_id, std::uint64_t generation, std::string const& grant_id,
                         callback<snapshot_ptr> done);
 
+    // The token of this grant has gone to the API. Workers tell it until a snapshot says that it is known.
+    void token_used(std::string const& session_id, std::string const& grant_id);
+
     // The AS port has other secrets of the same agents: those without a token try at once.
     void credentials_changed();
     // Somebody says that this request is decided: look soon. The word of a stranger, so no more than a hint.
     void hint(std::string const& local_id);
-    void approve(std::string const& request_id, secret_ptr user_bearer, std::string notes, callback<request_info> done);
-    void deny(std::string const& request_id, secret_ptr user_bearer, std::string reason, callback<request_info> done);
+    void approve(std::string const& request_id, secret_ptr user_bearer, std::string notes, callback<request_info> done,
+                 actor const& who = {});
+    void deny(std::string const& request_id, secret_ptr user_bearer, std::string reason, callback<request_info> done,
+              actor const& who = {});
 
     // Closes every session; calls back when all are confirmed. Nothing new is opened from now on. What is not confirmed
     // when the owner's patience ends stays in the journal.

@@ -41,8 +41,8 @@ struct client_side {
 
 class client_connection {
   public:
-    // Without a place it is answered 503 and closed.
-    client_connection(proxy::worker& w, int socket, std::optional<admission::place> place);
+    // Without a place it is answered with the error, whatever it asks for, and closed.
+    client_connection(proxy::worker& w, int socket, result<admission::place> place);
     ~client_connection();
     client_connection(client_connection const&) = delete;
     client_connection& operator=(client_connection const&) = delete;
@@ -89,7 +89,7 @@ class client_connection {
     net::waker waker_;
     net::deadline limit_;
     net::endpoint stream_;
-    std::optional<admission::place> place_;
+    result<admission::place> place_;
     bool cut_ = false;
     std::string head_bytes_;
     http::request_head head_;

@@ -21,6 +21,7 @@ class control_link {
     void bearer_refused(std::string session_id, std::uint64_t generation, std::string dead_grant, session_answer& into,
                         boost::asio::io_context& worker);
     void touch(std::string session_id);
+    void token_used(std::string session_id, std::string grant_id);
 
     using permission_answer = net::mailbox<jit::permission_outcome>;
     // The permission goes on when `asked` is dropped; only its answer is not delivered any more.

@@ -1,6 +1,8 @@
 // The data path as a whole: worker threads, listeners, connections. What the composition root makes and everything else
 // in this room serves.
 #pragma once
+#include <sys/types.h>
+
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <cstdint>
@@ -46,13 +48,19 @@ struct server_options {
     proxy::timeouts timeouts;
     proxy::limits limits;
     bool session_required = false;  // [session] default = "required"
+    // Local users that may connect, judged by whose the client's socket is; empty: whoever can reach the listener.
+    std::vector<uid_t> allow_users;
+    // Clients that were refused for that: why the latest was, and how many since the last call. On a worker's thread,
+    // once a second of each at most.
+    std::function<void(error const& why, std::uint64_t clients)> on_user_denied;
     net::resolver_options resolver;
     std::string temporary_directory;     // for replay files; empty: the system's
     std::function<steady_time()> clock;  // what deadlines are counted by; empty: the steady clock; tests
 };
 
 struct counters {  // sums over the workers
-    std::uint64_t connections = 0, open_connections = 0, requests = 0, tunnels = 0, escalations = 0, errors = 0;
+    std::uint64_t connections = 0, open_connections = 0, requests = 0, tunnels = 0, escalations = 0, errors = 0,
+                  users_denied = 0;
     std::uint64_t upstream_connects = 0, upstream_reuses = 0, bytes_up = 0, bytes_down = 0;
 };
 

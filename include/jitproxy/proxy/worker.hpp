@@ -79,8 +79,8 @@ class worker {
     bool draining = false;
 
     struct tally {  // written by this thread alone, read by others
-        std::atomic<std::uint64_t> connections{0}, open{0}, requests{0}, tunnels{0}, escalations{0}, errors{0}, up{0},
-            down{0}, connects{0}, reuses{0};
+        std::atomic<std::uint64_t> connections{0}, open{0}, requests{0}, tunnels{0}, escalations{0}, errors{0},
+            users_denied{0}, up{0}, down{0}, connects{0}, reuses{0};
         static void add(std::atomic<std::uint64_t>& counter, std::uint64_t n = 1) noexcept {
             counter.store(counter.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
         }
@@ -90,14 +90,18 @@ class worker {
     void accept_on(std::size_t index);
     [[nodiscard]] bool accept_some(acceptor& from);
     void take(int socket);  // connected; owned from now on
+    [[nodiscard]] std::optional<error> judge_user(int socket);
+    void tell_denied(error const& why);
     void arm_tick();
     void tick();
     void check_empty();
 
     std::vector<acceptor> acceptors_;
     std::string date_;
-    std::time_t dated_ = 0;                  // the second that date_ says
-    std::size_t refused_ = 0;                // connections over the limit that are being told so
+    std::time_t dated_ = 0;    // the second that date_ says
+    std::size_t refused_ = 0;  // connections without a place, which are being told why
+    std::uint64_t denied_untold_ = 0;
+    steady_time denied_told_;
     std::vector<std::size_t> accept_again_;  // acceptors whose last accept failed
     boost::asio::basic_waitable_timer<std::chrono::steady_clock, boost::asio::wait_traits<std::chrono::steady_clock>,
                                       boost::asio::io_context::executor_type>

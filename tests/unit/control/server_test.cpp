@@ -237,3 +237,37 @@ TEST_CASE("nobody there") {
     CHECK(missing.error().code == errc::not_found);
     CHECK(missing.error().detail.find(s.options.address.path) != std::string::npos);
 }
+
+TEST_CASE("who asks is named by the kernel, or by the control token") {
+    served s;
+    std::vector<jit::event> seen;
+    s.told = [&](jit::event const& e) { seen.push_back(e); };
+    SECTION("on a Unix socket") {
+        REQUIRE(s.start());
+        REQUIRE(s.ask("POST", "/v1/sessions", "{}").status == 201);
+        REQUIRE(!seen.empty());
+        CHECK(seen.back().type == "session.opened");
+        CHECK(seen.back().who.who == jit::actor::kind::peer);
+        CHECK(seen.back().who.uid == getuid());
+        CHECK(seen.back().who.gid == getgid());
+        CHECK(seen.back().who.pid == getpid());
+    }
+    SECTION("on TCP") {
+        s.options.address = {{}, "127.0.0.1", 0};
+        s.options.token = make_secret("control-token");
+        REQUIRE(s.start());
+        REQUIRE(s.ask("POST", "/v1/sessions", "{}", s.options.token).status == 201);
+        REQUIRE(!seen.empty());
+        CHECK(seen.back().who.who == jit::actor::kind::control_token);
+    }
+}
+
+TEST_CASE("a group is let in where it is named") {
+    served s;
+    s.options.group = getgid();
+    REQUIRE(s.start());
+    struct stat info {};
+    REQUIRE(stat(s.options.address.path.c_str(), &info) == 0);
+    CHECK((info.st_mode & 0777) == 0660);
+    CHECK(info.st_gid == getgid());
+}

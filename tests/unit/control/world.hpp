@@ -111,13 +111,26 @@ class no_snapshots final : public jit::snapshot_sink {
     void withdraw(std::string const&) override {}
 };
 
+// What happened, to the test and then to the hub.
+struct witness final : jit::event_sink {
+    event_hub& hub;
+    std::function<void(jit::event const&)>& told;
+    witness(event_hub& h, std::function<void(jit::event const&)>& t) : hub(h), told(t) {}
+    void on_event(jit::event const& e) override {
+        if (told) told(e);
+        hub.on_event(e);
+    }
+};
+
 struct world {
     manual_clock clock;
+    std::function<void(jit::event const&)> told;
     easy_as as{clock};
     easy_journal journal{clock};
     no_snapshots snapshots;
     event_hub hub;
-    jit::task_manager manager{jit::manager_ports{as, journal, clock, snapshots, hub}, jit::task_manager_options{}};
+    witness events{hub, told};
+    jit::task_manager manager{jit::manager_ports{as, journal, clock, snapshots, events}, jit::task_manager_options{}};
     result<void> reload_outcome;
     control::api api{manager, clock, hub, view()};
 

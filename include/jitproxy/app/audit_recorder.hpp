@@ -1,0 +1,36 @@
+// What happens, into the audit trail and on to everyone else who listens.
+#pragma once
+#include <functional>
+#include <memory>
+
+#include "jitproxy/audit/trail.hpp"
+#include "jitproxy/control/metrics.hpp"
+#include "jitproxy/jit/ports.hpp"
+
+namespace jitproxy::app {
+
+// Used on the control thread.
+class audit_recorder final : public jit::event_sink {
+  public:
+    // An empty file: there is no trail. `next` gets every event.
+    audit_recorder(std::filesystem::path const& file, std::function<wall_time()> clock, jit::event_sink& next);
+
+    void on_event(jit::event const& e) override;
+    // For task_manager_options::ready. While lines cannot be written nothing is begun that belongs into the trail.
+    // Errors: storage.
+    [[nodiscard]] result<void> ready();
+    // As on_event, for the first line of a start. Errors: storage.
+    [[nodiscard]] result<void> begin(jit::event const& e);
+
+    [[nodiscard]] json::object status() const;  // {"file", "state": "off" | "written" | "failing", "failures"}
+    [[nodiscard]] control::metric failures() const;
+
+  private:
+    void judge(result<void> const& written);
+
+    std::unique_ptr<audit::trail> trail_;
+    jit::event_sink& next_;
+    bool failing_ = false;  // and was told
+};
+
+}  // namespace jitproxy::app

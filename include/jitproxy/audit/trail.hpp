@@ -1,0 +1,55 @@
+// The audit trail: an append-only file of JSON lines, each chained to the one before (chain.hpp).
+//
+// Each line opens the file anew, under a lock on the file beside it (FILE.head) that also keeps where the chain has come
+// to. So a trail may be renamed at any time (the next line begins a new file and carries the chain on), several
+// processes may write to one, and what a crash left between a line and the head is found and put in order by the next
+// line. A line outlives the process that wrote it; it is not forced to the disk, so that the last ones may be lost with
+// the power.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include "jitproxy/audit/chain.hpp"
+#include "jitproxy/base/clock.hpp"
+#include "jitproxy/base/json.hpp"
+
+namespace jitproxy::audit {
+
+struct entry {
+    std::string event;       // "session.opened"
+    std::string session_id;  // may be empty
+    json::object actor;      // who did it
+    json::object data;       // its task_id and agent are lifted to the line's own level. Never a secret
+};
+
+// Used on one thread. Writing blocks that thread for the time of a few system calls on a file, and for a fifth of a
+// second at most where another process holds the lock.
+class trail {
+  public:
+    trail(std::filesystem::path file, std::function<wall_time()> clock)
+        : file_(std::move(file)), clock_(std::move(clock)) {}
+
+    // An entry that cannot be written is counted; the first line that can be again says how many were lost. Errors:
+    // storage.
+    [[nodiscard]] result<void> append(entry const& e);
+    // Can a line be written now? Tries, where the last one could not. Errors: storage.
+    [[nodiscard]] result<void> ready();
+
+    [[nodiscard]] std::filesystem::path const& file() const noexcept { return file_; }
+    [[nodiscard]] std::uint64_t failures() const noexcept { return failures_; }  // entries that were not written
+    [[nodiscard]] bool failing() const noexcept { return lost_ > 0; }
+
+  private:
+    result<void> write(entry const* e);
+
+    std::filesystem::path file_;
+    std::function<wall_time()> clock_;
+    std::uint64_t failures_ = 0;
+    std::uint64_t lost_ = 0;  // of them, those that the trail does not know of yet
+    wall_time lost_since_;
+    std::string lost_because_;
+};
+
+}  // namespace jitproxy::audit
