@@ -34,8 +34,7 @@ void print_json(audit::verdict const& v, audit::trail_files const& looked_at) {
 
 void print(audit::verdict const& v, audit::trail_files const& looked_at) {
     for (auto const& p : v.problems) std::cerr << p.text() << "\n";
-    if (v.problem_count > v.problems.size())
-        std::cerr << "and " << v.problem_count - v.problems.size() << " more\n";
+    if (v.problem_count > v.problems.size()) std::cerr << "and " << v.problem_count - v.problems.size() << " more\n";
     std::cout << v.lines << (v.lines == 1 ? " line" : " lines");
     if (v.lines > 0) std::cout << ", " << v.first_time << " to " << v.last_time;
     std::cout << (v.good() ? ": good" : ": not as written") << "\nhead: " << head_text(v.last) << "\n";

@@ -45,7 +45,7 @@ exchange_action exchange::on(request_ready const& e) {
     if (keep_authorization_) return send_own();
     if (e.grant != nullptr && e.grant->token) {
         grant_in_use_ = e.grant->grant_id;
-        return send(e.grant->token, !e.grant->used);
+        return send(e.grant->token, e.grant->used);
     }
     if (!session_->bearer) {  // taken up again after a restart: its first bearer is on the way
         bearer_renewed_ = true;
@@ -111,7 +111,7 @@ exchange_action exchange::on(permission_decided const& e) {
     grant_in_use_ = outcome.grant_id;
     fresh_grant_ = !outcome.cached;
     granted_needs_ = std::move(needs_);
-    return send(outcome.token, outcome.unused);
+    return send(outcome.token, outcome.used);
 }
 
 exchange_action exchange::on(bearer_refreshed const& e) {
@@ -166,11 +166,11 @@ exchange_action exchange::send_own() {
     return send(session_->bearer);
 }
 
-exchange_action exchange::send(secret_ptr bearer, bool unused_grant) {
+exchange_action exchange::send(secret_ptr bearer, std::shared_ptr<std::atomic<bool>> const& used) {
     state_ = state::sent;
     bearer_ = std::move(bearer);
     connection_renewed_ = false;
-    return send_request{bearer_, false, unused_grant ? grant_in_use_ : std::string{}};
+    return send_request{bearer_, false, first_use(used) ? grant_in_use_ : std::string{}};
 }
 
 exchange_action exchange::relay() {

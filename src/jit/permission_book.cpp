@@ -97,8 +97,6 @@ void permission_desk::token_used(std::string const& session_id, std::string cons
     auto const* g = core_.grants.find(grant_id);
     if (g == nullptr || g->session_id != session_id) return;  // it has ended meanwhile
     json::object data{{"grant_id", g->id}, {"request_id", g->request_id}, {"origin", g->origin}};
-    if (!core_.grants.note_use(grant_id)) return;
-    if (auto const s = sessions_.find(session_id)) sessions_.publish(*s);  // workers need not tell it again
     core_.emit("token.used", session_id, std::move(data), {.who = actor::kind::session});
 }
 

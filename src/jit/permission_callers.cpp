@@ -217,7 +217,7 @@ void permission_desk::review(caller_ptr const& c) {
     outcome.token = g->token;
     outcome.grant_id = g->id;
     outcome.request_id = g->request_id;
-    outcome.unused = !g->used;
+    outcome.used = g->used;
     answer(c, std::move(outcome));
 }
 

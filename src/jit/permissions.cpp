@@ -107,8 +107,11 @@ void permission_desk::perform(entry_ptr const& e, machine::record const&) {
             auto const alive = weak.lock();
             if (!alive || alive->machine.settled()) return;  // closed meanwhile: not asked for
             alive->journaled = done.has_value();
-            if (alive->journaled) tell(*alive, "request.asked", {.who = actor::kind::session});
             feed(alive, machine::recorded{done});
+            if (!alive->journaled) return;
+            core_.answers.post([this, weak] {  // once it is on its way
+                if (auto const asked = weak.lock()) tell(*asked, "request.asked", {.who = actor::kind::session});
+            });
         }));
 }
 

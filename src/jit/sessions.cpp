@@ -223,7 +223,7 @@ void session_table::publish(session_record& s) {
     snapshot->suspended = s.suspended;
     if (s.suspended.empty()) snapshot->bearer = s.last_bearer.token;
     snapshot->bearer_generation = s.last_bearer.generation;
-    if (snapshot->accepting) core_.grants.collect(s.info.session_id, core_.now(), snapshot->grants);
+    if (snapshot->accepting) snapshot->grants = core_.grants.view(s.info.session_id);
     s.snapshot = std::move(snapshot);
     core_.ports.snapshots.publish(s.snapshot);
 }

@@ -103,10 +103,9 @@ net::task<result<jit::request_ready>> exchange_driver::prepare() {
     worker_.note_use(session_->session_id);
     ready.session = session_;
     if (!session_->grants.empty()) {
-        auto const grant =
+        auto const* grant =
             session_->grants.find(jit::resource_key(request_.head->method, request_.to.origin, request_.path));
-        if (grant != session_->grants.end() && grant->second.usable_until > worker_.deadlines.now())
-            ready.grant = &grant->second;
+        if (grant != nullptr && grant->usable_until > worker_.deadlines.now()) ready.grant = grant;
     }
     co_return ready;
 }

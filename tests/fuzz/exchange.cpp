@@ -64,7 +64,8 @@ class events {
         request_ready e{(f & 1) != 0, (f & 2) != 0, (f & 4) != 0, nullptr, nullptr};
         if ((f & 16) == 0) e.session = session(of_session);
         if ((f & 8) != 0) {
-            grants_.push_back({"g" + std::to_string(made_ + 1), (of_session & 4) == 0 ? token("grant") : nullptr, {}});
+            grants_.push_back(
+                {"g" + std::to_string(made_ + 1), (of_session & 4) == 0 ? token("grant") : nullptr, {}, {}});
             e.grant = &grants_.back();
         }
         return e;

@@ -56,7 +56,7 @@ using exchange_event = std::variant<request_ready, response_started, permission_
 struct send_request {               // connect (pool or new) and send the request, from its first byte
     secret_ptr bearer;              // null: no bearer is set
     bool fresh_connection = false;  // do not take one from the pool
-    std::string unused_grant;       // whose token has perhaps never gone out before: the task manager is told
+    std::string unused_grant;       // whose token goes out for the first time: the task manager is told
 };
 struct ask_permission {         // hold the answer back, ask the task manager, watch the client
     std::string refused_grant;  // permission_need::refused_grant: this grant went out and was not enough
@@ -109,7 +109,7 @@ class exchange {
     exchange_action permission_wanted(response_started const& e);
     exchange_action token_refused(response_started const& e);
     exchange_action send_own();  // with what goes out where no grant does
-    exchange_action send(secret_ptr bearer, bool unused_grant = false);
+    exchange_action send(secret_ptr bearer, std::shared_ptr<std::atomic<bool>> const& used = nullptr);
     exchange_action relay();
     exchange_action relay(permission_outcome why);
     [[nodiscard]] error closed() const;

@@ -1,12 +1,16 @@
 // The grants: which scoped token may go where. A token serves the session, origin and needs that it was granted for,
 // and there the resources (method and URL) that asked for it; nothing else.
 #pragma once
+#include <atomic>
 #include <cstddef>
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "jitproxy/base/clock.hpp"
@@ -24,7 +28,7 @@ struct grant {
     secret_ptr token;
     steady_time usable_until;
     std::deque<std::string> resources;  // resource_key()s, the oldest first
-    bool used = false;                  // its token has gone out
+    std::shared_ptr<std::atomic<bool>> used = std::make_shared<std::atomic<bool>>(false);  // its token has gone out
 };
 
 class ledger {
@@ -44,8 +48,6 @@ class ledger {
                                     steady_time now) const;
     [[nodiscard]] grant const* find(std::string_view grant_id) const;
 
-    // Its token has gone out. True: for the first time.
-    bool note_use(std::string_view grant_id);
     bool drop(std::string_view grant_id);
     void drop_session(std::string_view session_id);
     [[nodiscard]] std::vector<std::pair<std::string, secret_ptr>> tokens_of(
@@ -57,12 +59,24 @@ class ledger {
     [[nodiscard]] std::size_t live(std::string_view session_id, steady_time now) const;
     [[nodiscard]] std::optional<steady_time> next_expiry() const;
     // For a snapshot: what each resource of the session is served by.
-    void collect(std::string_view session_id, steady_time now,
-                 std::unordered_map<std::string, scoped_bearer, string_hash, std::equal_to<>>& out) const;
+    [[nodiscard]] grant_view view(std::string const& session_id);
 
   private:
+    struct session_grants {
+        std::map<std::string, std::string, std::less<>> by_need;  // "origin needs" → the grant's id
+        std::map<std::string, std::string, std::less<>> by_resource;
+        grant_table table;
+    };
+    using grant_map = std::map<std::string, grant, std::less<>>;
+    // Takes it out, and leaves what it served where it is.
+    grant remove(grant_map::iterator it);
+    void serve(session_grants& of, std::string const& resource, grant const& by);
+    void drop(grant_map::iterator it);
+
     seconds margin_;
-    std::map<std::string, grant, std::less<>> grants_;  // by id
+    grant_map grants_;  // by id
+    std::map<std::string, session_grants, std::less<>> sessions_;
+    std::set<std::pair<steady_time, std::string>> ends_;  // usable_until and id
 };
 
 }  // namespace jitproxy::jit

@@ -38,13 +38,13 @@ enum class permission_status : std::uint8_t {
 
 struct permission_outcome {
     permission_status status = permission_status::error;
-    secret_ptr token;        // granted only
-    std::string grant_id;    // granted only
-    std::string request_id;  // empty where nothing was asked for
-    std::string reason;      // for humans, one line
-    int retry_after = 0;     // seconds; 0: trying again makes no sense
-    bool cached = false;     // granted only: the grant had been there before this need
-    bool unused = false;     // granted only: the token is not known to have gone out yet
+    secret_ptr token;                         // granted only
+    std::string grant_id;                     // granted only
+    std::string request_id;                   // empty where nothing was asked for
+    std::string reason;                       // for humans, one line
+    int retry_after = 0;                      // seconds; 0: trying again makes no sense
+    bool cached = false;                      // granted only: the grant had been there before this need
+    std::shared_ptr<std::atomic<bool>> used;  // granted only: scoped_bearer::used
     // The proxy answers itself, with this error, in place of the API's own 403: as_down, as_inactive.
     std::optional<errc> instead;
 };

@@ -7,26 +7,14 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
 #include "jitproxy/base/clock.hpp"
 #include "jitproxy/base/error.hpp"
 #include "jitproxy/base/keyed_hash.hpp"
 #include "jitproxy/base/secret.hpp"
+#include "jitproxy/jit/grant_table.hpp"
 
 namespace jitproxy::jit {
-
-struct scoped_bearer {
-    std::string grant_id;  // names the grant to the task manager; no secret
-    secret_ptr token;
-    steady_time usable_until;
-    bool used = false;  // the task manager knows that it has gone out
-};
-
-struct string_hash {  // heterogeneous lookup
-    using is_transparent = void;
-    std::size_t operator()(std::string_view s) const noexcept { return std::hash<std::string_view>{}(s); }
-};
 
 struct session_snapshot {
     std::string session_id;
@@ -40,8 +28,7 @@ struct session_snapshot {
     std::shared_ptr<std::atomic<bool> const> ended;
     secret_ptr bearer;                    // the agent's own, or the delegated one
     std::uint64_t bearer_generation = 0;  // tells a refreshed bearer from the one that was refused
-    // Grants by resource_key(): "METHOD https://host:port/path?query".
-    std::unordered_map<std::string, scoped_bearer, string_hash, std::equal_to<>> grants;
+    grant_view grants;
 
     // Are these its proxy credentials? In constant time.
     [[nodiscard]] bool has_secret(std::string_view given) const;

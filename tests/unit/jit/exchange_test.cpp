@@ -530,19 +530,19 @@ TEST_CASE("permission status as the client reads it") {
     CHECK(to_string(permission_status::error) == "error");
 }
 
-TEST_CASE("exchange: a grant whose token may never have gone out is named when it does") {
+TEST_CASE("exchange: a grant is named when its token goes out for the first time") {
     auto const names = [](exchange_action const& a) { return std::get<send_request>(a).unused_grant; };
-    scoped_bearer used = cached_grant;
-    used.used = true;
+    scoped_bearer fresh = cached_grant;
+    fresh.used = std::make_shared<std::atomic<bool>>(false);
     auto ready = api_with_grant();
+    ready.grant = &fresh;
     CHECK(names(exchange().resume(ready)) == "g_cached");
-    ready.grant = &used;
     CHECK(names(exchange().resume(ready)).empty());
     CHECK(names(exchange().resume(api())).empty());
     exchange asks;
     (void)asks.resume(api());
     (void)asks.resume(needs("A"));
     auto outcome = granted("g1");
-    outcome.outcome.unused = true;
+    outcome.outcome.used = std::make_shared<std::atomic<bool>>(false);
     CHECK(names(asks.resume(outcome)) == "g1");
 }

@@ -13,11 +13,10 @@ steady_time at(int s) {
 }
 std::string const api = "https://api.example:443";
 
-std::string serves(ledger const& l, std::string const& session, std::string const& resource, steady_time now) {
-    std::unordered_map<std::string, scoped_bearer, string_hash, std::equal_to<>> all;
-    l.collect(session, now, all);
-    auto const it = all.find(resource);
-    return it == all.end() ? "nothing" : shown(it->second.token);
+std::string serves(ledger& l, std::string const& session, std::string const& resource, steady_time now) {
+    auto const view = l.view(session);
+    auto const* found = view.find(resource);
+    return found == nullptr || found->usable_until <= now ? "nothing" : shown(found->token);
 }
 
 }  // namespace
@@ -163,4 +162,42 @@ TEST_CASE("ledger: pruning names each session once") {
     std::sort(lost.begin(), lost.end());
     CHECK(lost == std::vector<std::string>{"s1", "s2"});
     CHECK(l.next_expiry() == at(20));
+}
+
+TEST_CASE("grant table: what a reader has stays as it is, whatever is changed afterwards") {
+    grant_table table;
+    auto const bearer = [](std::string const& id) { return scoped_bearer{id, make_secret("scoped-" + id), at(1), {}}; };
+    std::map<std::string, std::string> expected;
+    std::vector<std::pair<grant_view, std::map<std::string, std::string>>> taken;
+    std::uint32_t random = 7;
+    auto const below = [&](std::uint32_t n) {
+        random = random * 1664525U + 1013904223U;
+        return (random >> 16U) % n;
+    };
+    for (int i = 0; i != 4000; ++i) {
+        auto const key = "GET https://api.example:443/" + std::to_string(below(i < 2000 ? 400 : 20));
+        if (below(4) == 0) {
+            table.erase(key);
+            expected.erase(key);
+        } else {
+            auto const id = std::to_string(i);
+            table.put(key, bearer(id));
+            expected[key] = id;
+        }
+        if (i % 97 == 0) taken.emplace_back(table.view(), expected);
+    }
+    taken.emplace_back(table.view(), expected);
+    for (auto const& [view, was] : taken) {
+        CHECK(view.size() == was.size());
+        CHECK(view.empty() == was.empty());
+        std::map<std::string, std::string> all;
+        for (auto const& [key, b] : view.all()) all[key] = b.grant_id;
+        CHECK(all == was);
+        for (auto const& [key, id] : was) {
+            auto const* found = view.find(key);
+            REQUIRE(found != nullptr);
+            CHECK(found->grant_id == id);
+        }
+        CHECK(view.find("GET https://api.example:443/none") == nullptr);
+    }
 }

@@ -23,7 +23,7 @@ TEST_CASE("permission: journal, AS, exchange, ledger, answer") {
     CHECK(order.authorization_details == details_of("A"));
     CHECK(order.requested_ttl == seconds(300));
     CHECK(order.justification == "GET https://api.example/A");
-    auto const& bearer = w.snapshots.latest.at(id)->grants.at("GET https://api.example:443/A?q=1");
+    auto const bearer = w.snapshots.latest.at(id)->grants.all().at("GET https://api.example:443/A?q=1");
     CHECK(shown(bearer.token) == "scoped-A");
     CHECK(bearer.grant_id == outcome.grant_id);
     CHECK(w.manager->session(id)->live_grants == 1);
@@ -87,8 +87,8 @@ TEST_CASE("different needs, origins and sessions never share a request") {
         w.as.ask.release(state_of("req-" + std::to_string(i), request_status::approved));
     }
     for (std::size_t i = 0; i != 4; ++i) CHECK(shown(all[i]->one().token) == "scoped-" + std::to_string(i));
-    auto const& grants_a = w.snapshots.latest.at(a)->grants;
-    auto const& grants_b = w.snapshots.latest.at(b)->grants;
+    auto const grants_a = w.snapshots.latest.at(a)->grants.all();
+    auto const grants_b = w.snapshots.latest.at(b)->grants.all();
     CHECK(grants_a.size() == 3);
     REQUIRE(grants_b.size() == 1);
     CHECK(shown(grants_b.begin()->second.token) == "scoped-3");
@@ -110,7 +110,7 @@ TEST_CASE("equal needs later are served by the grant, until shortly before it ex
     CHECK(again->one().grant_id == first.grant_id);
     CHECK(again->one().request_id == "req-A");
     CHECK(w.as.ask.calls() == 1);
-    CHECK(w.snapshots.latest.at(id)->grants.count(n.resource) == 1);
+    CHECK(w.snapshots.latest.at(id)->grants.find(n.resource) != nullptr);
     CHECK(w.snapshots.latest.at(id)->grants.size() == 2);
     w.clock.advance(seconds(1));
     CHECK(w.manager->live_grants() == 0);

@@ -90,9 +90,10 @@ TEST_CASE("the user at the other end of a loopback connection") {
         int connects;
         char const* to;
     };
-    auto const w = GENERATE(way{AF_INET, "127.0.0.1", AF_INET, "127.0.0.1"}, way{AF_INET6, "::1", AF_INET6, "::1"},
-                            way{AF_INET6, "::", AF_INET, "127.0.0.1"}, way{AF_INET6, "::", AF_INET6, "::ffff:127.0.0.1"},
-                            way{AF_INET, "127.0.0.1", AF_INET6, "::ffff:127.0.0.1"});
+    auto const w =
+        GENERATE(way{AF_INET, "127.0.0.1", AF_INET, "127.0.0.1"}, way{AF_INET6, "::1", AF_INET6, "::1"},
+                 way{AF_INET6, "::", AF_INET, "127.0.0.1"}, way{AF_INET6, "::", AF_INET6, "::ffff:127.0.0.1"},
+                 way{AF_INET, "127.0.0.1", AF_INET6, "::ffff:127.0.0.1"});
     if (w.listens == AF_INET6 && !has_ipv6()) return;
     CAPTURE(w.at, w.to);
     listener const l(w.listens, w.at);

@@ -51,7 +51,7 @@ void reference::published(snapshot_ptr const& s) {
         demand(s->grants.empty(), "5", id + " is closed, and hands out grants");
         demand(s->suspended.empty() || !s->bearer, "5", id + " is suspended, and hands out its bearer");
     }
-    for (auto const& [resource, b] : s->grants) check_grant(id, task.task_id, resource, b);
+    for (auto const& [resource, b] : s->grants.all()) check_grant(id, task.task_id, resource, b);
     latest[id] = s;
 }
 
@@ -153,7 +153,7 @@ void reference::check_served() {
     for (auto const& [id, s] : latest) {
         if (!s->accepts()) continue;
         auto const& task = journal_.rows.at(id).task;
-        for (auto const& [resource, b] : s->grants)
+        for (auto const& [resource, b] : s->grants.all())
             demand(b.usable_until > clock_.now(), "2", b.grant_id + " is handed out after its time");
         auto const& parent = task.about.parent_session_id;
         demand(parent.empty() || serves(parent), "5", id + " serves, and its parent is closed");

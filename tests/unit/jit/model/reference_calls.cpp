@@ -95,7 +95,7 @@ void reference::revoking(agent_index agent, secret_ptr const& token) {
         if (!s->accepts()) continue;
         demand(!s->bearer || s->bearer->reveal() != token->reveal(), "2",
                "revokes the bearer of a session that serves");
-        for (auto const& [resource, b] : s->grants)
+        for (auto const& [resource, b] : s->grants.all())
             demand(b.token->reveal() != token->reveal(), "2", "revokes a token that is handed out");
     }
 }

@@ -90,8 +90,8 @@ void world::ask(std::string const& session_id, int need, asking how) {
     if (how == asking::waits_shortly) n.wait = seconds(2);
     if (how == asking::grant_not_enough) {
         auto const s = ref_.latest.find(session_id);
-        if (s == ref_.latest.end() || s->second->grants.count(n.resource) == 0) return;
-        n.refused_grant = s->second->grants.at(n.resource).grant_id;
+        if (s == ref_.latest.end() || s->second->grants.find(n.resource) == nullptr) return;
+        n.refused_grant = s->second->grants.find(n.resource)->grant_id;
         ref_.grant_refused(n.refused_grant);
     }
     ref_.asked(n);
@@ -172,7 +172,7 @@ void world::refuse_bearer(std::string const& session_id, int which) {
     std::string grant;
     if (which == 1) {
         std::map<std::string, std::string> in_order;
-        for (auto const& [resource, b] : s->grants) in_order[resource] = b.grant_id;
+        for (auto const& [resource, b] : s->grants.all()) in_order[resource] = b.grant_id;
         if (in_order.empty()) return;
         grant = in_order.begin()->second;
         if (s->accepts()) ref_.grant_refused(grant);
