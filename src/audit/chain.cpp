@@ -70,8 +70,8 @@ std::optional<kept_head> parse_kept_head(std::string_view text) {
 }
 
 std::string to_text(kept_head const& kept) {
-    auto text = json::serialize(json::object{
-        {"seq", kept.head.seq}, {"hash", kept.head.hash}, {"inode", kept.inode}, {"size", kept.size}});
+    auto text = json::serialize(
+        json::object{{"seq", kept.head.seq}, {"hash", kept.head.hash}, {"inode", kept.inode}, {"size", kept.size}});
     text.resize(kept_size - 1, ' ');
     return text + '\n';
 }

@@ -14,7 +14,7 @@
 namespace jitproxy::audit {
 namespace {
 
-constexpr int lock_attempts = 200;            // a millisecond apart
+constexpr int lock_attempts = 200;              // a millisecond apart
 constexpr std::size_t tail = 2 * longest_line;  // of a file that the head does not know: its last line is in here
 
 descriptor open_regular(std::filesystem::path const& file, int flags) {

@@ -16,9 +16,9 @@ namespace fs = std::filesystem;
 namespace {
 
 std::string lines_text(std::uint64_t first, std::uint64_t last) {
-    return first == last ? "line " + std::to_string(first) + " of the trail is missing"
-                         : "lines " + std::to_string(first) + " to " + std::to_string(last) +
-                               " of the trail are missing";
+    return first == last
+               ? "line " + std::to_string(first) + " of the trail is missing"
+               : "lines " + std::to_string(first) + " to " + std::to_string(last) + " of the trail are missing";
 }
 
 struct place {
@@ -62,8 +62,7 @@ class reader {
 
     void report(place const& at, std::string what) {
         ++out_.problem_count;
-        if (out_.problems.size() < verdict::most_problems)
-            out_.problems.push_back({at.file, at.line, std::move(what)});
+        if (out_.problems.size() < verdict::most_problems) out_.problems.push_back({at.file, at.line, std::move(what)});
     }
 
   private:

@@ -18,7 +18,7 @@ inline constexpr std::string_view torn_event = "audit.torn";
 
 // Where a trail has come to.
 struct head {
-    std::uint64_t seq = 0;              // of the last line; 0: there is none
+    std::uint64_t seq = 0;                    // of the last line; 0: there is none
     std::string hash = std::string(64, '0');  // of its bytes without the line's end
     friend bool operator==(head const&, head const&) = default;
 };

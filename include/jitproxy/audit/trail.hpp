@@ -1,7 +1,7 @@
 // The audit trail: an append-only file of JSON lines, each chained to the one before (chain.hpp).
 //
-// Each line opens the file anew, under a lock on the file beside it (FILE.head) that also keeps where the chain has come
-// to. So a trail may be renamed at any time (the next line begins a new file and carries the chain on), several
+// Each line opens the file anew, under a lock on the file beside it (FILE.head) that also keeps where the chain has
+// come to. So a trail may be renamed at any time (the next line begins a new file and carries the chain on), several
 // processes may write to one, and what a crash left between a line and the head is found and put in order by the next
 // line. A line outlives the process that wrote it; it is not forced to the disk, so that the last ones may be lost with
 // the power.

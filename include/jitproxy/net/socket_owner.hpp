@@ -7,8 +7,8 @@
 namespace jitproxy::net {
 
 // The user id of the socket that `socket`, an accepted TCP connection, is connected to. One question to the kernel,
-// answered at once; any thread. Errors: user_denied, with the reason (the other end is not on this machine, or has gone;
-// the kernel cannot be asked).
+// answered at once; any thread. Errors: user_denied, with the reason (the other end is not on this machine, or has
+// gone; the kernel cannot be asked).
 [[nodiscard]] result<uid_t> owner_of_peer(int socket);
 
 }  // namespace jitproxy::net

@@ -55,10 +55,11 @@ TEST_CASE("a line says what, when, who, and what went before") {
     REQUIRE(writer.append({"daemon.stopped", "", {{"kind", "daemon"}}, {}}));
     auto const lines = t.lines();
     REQUIRE(lines.size() == 2);
-    CHECK(lines[0] ==
-          R"({"seq":1,"time":"2026-05-04T10:00:00.250Z","event":"session.opened","session_id":"ses_1","task_id":"tsk_1",)"
-          R"("agent":"default","actor":{"kind":"peer","uid":1000},"data":{"name":"n"},"prev":")" +
-              std::string(64, '0') + "\"}");
+    CHECK(
+        lines[0] ==
+        R"({"seq":1,"time":"2026-05-04T10:00:00.250Z","event":"session.opened","session_id":"ses_1","task_id":"tsk_1",)"
+        R"("agent":"default","actor":{"kind":"peer","uid":1000},"data":{"name":"n"},"prev":")" +
+            std::string(64, '0') + "\"}");
     CHECK(lines[1] ==
           R"({"seq":2,"time":"2026-05-04T10:00:00.250Z","event":"daemon.stopped","actor":{"kind":"daemon"},"data":{},)"
           R"("prev":")" +
@@ -113,7 +114,9 @@ TEST_CASE("a renamed file is left alone, and the next carries the chain on") {
     REQUIRE(writer.append({"one", "", {}, {}}));
     t.rename("audit.jsonl.1");
     SECTION("by the same writer") {}
-    SECTION("by the next start") { writer = t.writer(); }
+    SECTION("by the next start") {
+        writer = t.writer();
+    }
     REQUIRE(writer.append({"two", "", {}, {}}));
     CHECK(t.lines("audit.jsonl.1").size() == 1);
     REQUIRE(t.lines().size() == 1);
@@ -160,7 +163,9 @@ TEST_CASE("an unfinished line is marked, and the chain goes on") {
     std::string const piece = R"({"seq":3,"time":"2026-)";
     t.replace(whole + piece);
     SECTION("head known") {}
-    SECTION("head lost") { std::filesystem::remove(audit::head_file(t.file)); }
+    SECTION("head lost") {
+        std::filesystem::remove(audit::head_file(t.file));
+    }
     t.write(1);
     auto const lines = t.lines();
     REQUIRE(lines.size() == 5);
@@ -190,8 +195,12 @@ TEST_CASE("what a full disk took is told when there is room again") {
     }
     CHECK(t.text() == before);  // no piece of a line stays
     CHECK(writer.failures() == 2);
-    SECTION("by whoever asks whether lines can be written") { CHECK(writer.ready()); }
-    SECTION("by the next line") { CHECK(writer.append({"kept", "", {}, {}})); }
+    SECTION("by whoever asks whether lines can be written") {
+        CHECK(writer.ready());
+    }
+    SECTION("by the next line") {
+        CHECK(writer.append({"kept", "", {}, {}}));
+    }
     CHECK_FALSE(writer.failing());
     auto const told = parsed(t.lines()[1]);
     CHECK(told.at("event") == "audit.lost");
@@ -202,9 +211,15 @@ TEST_CASE("what a full disk took is told when there is room again") {
 
 TEST_CASE("what is no regular file is not written to") {
     trail_file t;
-    SECTION("a link") { std::filesystem::create_symlink("/dev/null", t.file); }
-    SECTION("a pipe") { REQUIRE(mkfifo(t.file.c_str(), 0600) == 0); }
-    SECTION("a directory that is missing") { t.file = t.place.file("none") / "audit.jsonl"; }
+    SECTION("a link") {
+        std::filesystem::create_symlink("/dev/null", t.file);
+    }
+    SECTION("a pipe") {
+        REQUIRE(mkfifo(t.file.c_str(), 0600) == 0);
+    }
+    SECTION("a directory that is missing") {
+        t.file = t.place.file("none") / "audit.jsonl";
+    }
     auto writer = t.writer();
     auto const done = writer.append({"e", "", {}, {}});
     REQUIRE(done.has_error());
