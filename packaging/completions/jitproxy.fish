@@ -6,7 +6,11 @@ function __jitproxy_other
     set -l words (commandline -opc) (commandline -ct)
     set -l i (math 1 + (contains -i -- run $words))
     while test $i -lt (count $words); and string match -q -- '-*' $words[$i]
+<<<<<<< HEAD
         contains -- $words[$i] --agent --client-id --client-secret-file --config --control --emulator --format --justification --listen --log-format --log-level --name --no-wait --notes --on-behalf-of --org-id --parent --protect --reason --session --state --status --tenant --type --url --user-token-file --wait -c; and set i (math $i + 1)
+=======
+        contains -- $words[$i] --agent --client-id --client-secret-file --config --control --emulator --format --head --justification --listen --log-format --log-level --name --notes --on-behalf-of --org-id --parent --protect --reason --session --state --status --tenant --type --url --user-token-file -c; and set i (math $i + 1)
+>>>>>>> audit
         test $words[$i] = --; and set i (math $i + 1); and break
         set i (math $i + 1)
     end
@@ -14,18 +18,19 @@ function __jitproxy_other
 end
 
 complete -c jitproxy -f
-complete -c jitproxy -n 'not __fish_seen_subcommand_from serve run check doctor status demo session env request ca' -a serve -d 'Run the daemon in the foreground'
-complete -c jitproxy -n 'not __fish_seen_subcommand_from serve run check doctor status demo session env request ca' -a run -d 'Run a command in a session of its own'
-complete -c jitproxy -n 'not __fish_seen_subcommand_from serve run check doctor status demo session env request ca' -a check -d 'Check the configuration and print the effective one'
-complete -c jitproxy -n 'not __fish_seen_subcommand_from serve run check doctor status demo session env request ca' -a doctor -d 'Try each link of the chain, and say how to mend what fails'
-complete -c jitproxy -n 'not __fish_seen_subcommand_from serve run check doctor status demo session env request ca' -a status -d 'What the daemon is doing'
-complete -c jitproxy -n 'not __fish_seen_subcommand_from serve run check doctor status demo session env request ca' -a demo -d 'The whole story on this machine, with the built-in emulator'
-complete -c jitproxy -n 'not __fish_seen_subcommand_from serve run check doctor status demo session env request ca' -a session -d 'Sessions by hand'
-complete -c jitproxy -n 'not __fish_seen_subcommand_from serve run check doctor status demo session env request ca' -a env -d 'The variables that point an agent\'s clients at the proxy'
-complete -c jitproxy -n 'not __fish_seen_subcommand_from serve run check doctor status demo session env request ca' -a request -d 'Permission requests'
-complete -c jitproxy -n 'not __fish_seen_subcommand_from serve run check doctor status demo session env request ca' -a ca -d 'The local CA that intercepted TLS is signed with'
-complete -c jitproxy -n 'not __fish_seen_subcommand_from serve run check doctor status demo session env request ca' -s h -l help -d 'Print this help message and exit'
-complete -c jitproxy -n 'not __fish_seen_subcommand_from serve run check doctor status demo session env request ca' -l version -d 'Display program version information and exit'
+complete -c jitproxy -n 'not __fish_seen_subcommand_from serve run check doctor status demo session env request ca audit' -a serve -d 'Run the daemon in the foreground'
+complete -c jitproxy -n 'not __fish_seen_subcommand_from serve run check doctor status demo session env request ca audit' -a run -d 'Run a command in a session of its own'
+complete -c jitproxy -n 'not __fish_seen_subcommand_from serve run check doctor status demo session env request ca audit' -a check -d 'Check the configuration and print the effective one'
+complete -c jitproxy -n 'not __fish_seen_subcommand_from serve run check doctor status demo session env request ca audit' -a doctor -d 'Try each link of the chain, and say how to mend what fails'
+complete -c jitproxy -n 'not __fish_seen_subcommand_from serve run check doctor status demo session env request ca audit' -a status -d 'What the daemon is doing'
+complete -c jitproxy -n 'not __fish_seen_subcommand_from serve run check doctor status demo session env request ca audit' -a demo -d 'The whole story on this machine, with the built-in emulator'
+complete -c jitproxy -n 'not __fish_seen_subcommand_from serve run check doctor status demo session env request ca audit' -a session -d 'Sessions by hand'
+complete -c jitproxy -n 'not __fish_seen_subcommand_from serve run check doctor status demo session env request ca audit' -a env -d 'The variables that point an agent\'s clients at the proxy'
+complete -c jitproxy -n 'not __fish_seen_subcommand_from serve run check doctor status demo session env request ca audit' -a request -d 'Permission requests'
+complete -c jitproxy -n 'not __fish_seen_subcommand_from serve run check doctor status demo session env request ca audit' -a ca -d 'The local CA that intercepted TLS is signed with'
+complete -c jitproxy -n 'not __fish_seen_subcommand_from serve run check doctor status demo session env request ca audit' -a audit -d 'The audit trail: who did what'
+complete -c jitproxy -n 'not __fish_seen_subcommand_from serve run check doctor status demo session env request ca audit' -s h -l help -d 'Print this help message and exit'
+complete -c jitproxy -n 'not __fish_seen_subcommand_from serve run check doctor status demo session env request ca audit' -l version -d 'Display program version information and exit'
 complete -c jitproxy -n '__fish_seen_subcommand_from serve' -s h -l help -d 'Print this help message and exit'
 complete -c jitproxy -n '__fish_seen_subcommand_from serve' -s c -l config -r -F -d 'Configuration file ($JITPROXY_CONFIG)'
 complete -c jitproxy -n '__fish_seen_subcommand_from serve' -l protect -x -d 'Protect this API beside those of the file (repeatable)'
@@ -219,3 +224,9 @@ complete -c jitproxy -n '__fish_seen_subcommand_from ca; and __fish_seen_subcomm
 complete -c jitproxy -n '__fish_seen_subcommand_from ca; and __fish_seen_subcommand_from rotate' -l log-level -x -a 'debug info warning error off' -d 'debug, info, warning, error or off'
 complete -c jitproxy -n '__fish_seen_subcommand_from ca; and __fish_seen_subcommand_from rotate' -l log-format -x -a 'text json' -d 'text or json'
 complete -c jitproxy -n '__fish_seen_subcommand_from ca; and __fish_seen_subcommand_from rotate' -l control -x -d 'Control socket or address ($JITPROXY_CONTROL)'
+complete -c jitproxy -n '__fish_seen_subcommand_from audit; and not __fish_seen_subcommand_from verify' -a verify -d 'Check that no line of the audit trail was changed or removed'
+complete -c jitproxy -n '__fish_seen_subcommand_from audit; and not __fish_seen_subcommand_from verify' -s h -l help -d 'Print this help message and exit'
+complete -c jitproxy -n '__fish_seen_subcommand_from audit; and __fish_seen_subcommand_from verify' -s h -l help -d 'Print this help message and exit'
+complete -c jitproxy -n '__fish_seen_subcommand_from audit; and __fish_seen_subcommand_from verify' -s c -l config -r -F -d 'Configuration file ($JITPROXY_CONFIG)'
+complete -c jitproxy -n '__fish_seen_subcommand_from audit; and __fish_seen_subcommand_from verify' -l head -x -d 'A head that was noted elsewhere: its line must be there unchanged'
+complete -c jitproxy -n '__fish_seen_subcommand_from audit; and __fish_seen_subcommand_from verify' -l json -d 'As JSON'

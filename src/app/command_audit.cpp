@@ -2,6 +2,7 @@
 
 #include "jitproxy/app/commands.hpp"
 #include "jitproxy/app/paths.hpp"
+#include "jitproxy/app/table.hpp"
 #include "jitproxy/audit/verify.hpp"
 
 namespace jitproxy::app {
@@ -36,7 +37,7 @@ void print(audit::verdict const& v, audit::trail_files const& looked_at) {
     for (auto const& p : v.problems) std::cerr << p.text() << "\n";
     if (v.problem_count > v.problems.size()) std::cerr << "and " << v.problem_count - v.problems.size() << " more\n";
     std::cout << v.lines << (v.lines == 1 ? " line" : " lines");
-    if (v.lines > 0) std::cout << ", " << v.first_time << " to " << v.last_time;
+    if (v.lines > 0) std::cout << ", " << for_terminal(v.first_time) << " to " << for_terminal(v.last_time);
     std::cout << (v.good() ? ": good" : ": not as written") << "\nhead: " << head_text(v.last) << "\n";
     if (v.torn > 0) std::cout << v.torn << " unfinished by a crash, and marked so\n";
     if (v.first_seq > 1) std::cout << "begins with line " << v.first_seq << ": older files are not among these\n";

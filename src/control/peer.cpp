@@ -32,7 +32,8 @@ std::string local_name(uid_t uid) {
 jit::actor peer_names::peer_of(int socket) {
     ucred who{};
     socklen_t size = sizeof who;
-    if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &who, &size) != 0) return {};
+    if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &who, &size) != 0)
+        return {jit::actor::kind::peer, UINT32_MAX, UINT32_MAX, 0, {}};
     if (names_.size() > most_names) names_.clear();
     auto const known = names_.find(who.uid);
     auto const& name =

@@ -10,7 +10,7 @@ namespace jitproxy::control {
 class peer_names {
   public:
     // Of a connected Unix socket, as the kernel noted it when the peer connected (SO_PEERCRED, unix(7)). Where it does
-    // not say, the daemon itself is named: nobody else is known.
+    // not say, a peer without a user: uid -1.
     [[nodiscard]] jit::actor peer_of(int socket);
 
   private:

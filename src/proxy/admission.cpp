@@ -17,9 +17,9 @@ admission::place::~place() {
     if (from_ != nullptr) from_->leave(*this);
 }
 
-result<admission::place> admission::enter() {
+std::optional<admission::place> admission::enter() {
     std::lock_guard const lock(mutex_);
-    if (entered_ >= most_) return make_error(errc::limit_reached, "too many client connections ([limits] connections)");
+    if (entered_ >= most_) return std::nullopt;
     ++entered_;
     return place(*this);
 }

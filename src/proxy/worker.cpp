@@ -79,8 +79,7 @@ bool worker::accept_some(acceptor& from) {
 
 void worker::take(int socket) {
     tally::add(counts.connections);
-    auto denied = judge_user(socket);
-    result<admission::place> place = denied ? result<admission::place>(std::move(*denied)) : admission.enter();
+    auto place = admit(socket);
     // One that may not connect is told why, unless there are many of them: then it is closed without a word.
     if (!place && ++refused_ > most_refused) {
         --refused_;
@@ -92,6 +91,13 @@ void worker::take(int socket) {
     connections_.emplace(raw, std::move(connection));
     counts.open.store(connections_.size(), std::memory_order_relaxed);
     raw->start();
+}
+
+result<admission::place> worker::admit(int socket) {
+    if (auto denied = judge_user(socket)) return std::move(*denied);
+    auto place = admission.enter();
+    if (!place) return make_error(errc::limit_reached, "too many client connections ([limits] connections)");
+    return std::move(*place);
 }
 
 std::optional<error> worker::judge_user(int socket) {

@@ -3,11 +3,11 @@
 #pragma once
 #include <cstddef>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 
-#include "jitproxy/base/error.hpp"
 #include "jitproxy/jit/snapshot.hpp"
 
 namespace jitproxy::proxy {
@@ -35,8 +35,8 @@ class admission {
         std::string session_id_;
     };
 
-    // Errors: limit_reached.
-    [[nodiscard]] result<place> enter();
+    // Nothing: there are as many connections as there may be.
+    [[nodiscard]] std::optional<place> enter();
     // The connection serves this session from now on, and counts there instead of where it did. False: the session has
     // as many as it may have; then nothing has changed.
     [[nodiscard]] bool move(place& held, std::string_view session_id);

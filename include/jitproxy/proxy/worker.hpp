@@ -8,6 +8,7 @@
 #include <ctime>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -90,6 +91,7 @@ class worker {
     void accept_on(std::size_t index);
     [[nodiscard]] bool accept_some(acceptor& from);
     void take(int socket);  // connected; owned from now on
+    [[nodiscard]] result<admission::place> admit(int socket);
     [[nodiscard]] std::optional<error> judge_user(int socket);
     void tell_denied(error const& why);
     void arm_tick();

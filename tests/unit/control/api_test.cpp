@@ -125,7 +125,7 @@ TEST_CASE("a session whose owner is gone is closed") {
     auto const r = w.call("POST", "/v1/sessions?attached=1", "{}");
     CHECK(r.attached_session == r.opened_session);
     CHECK_FALSE(r.attached_session.empty());
-    w.api.abandon(r.attached_session);
+    w.api.abandon(r.attached_session, {});
     w.settle();
     CHECK(w.as.completed == std::vector<std::string>{"task_1"});
     CHECK(w.call("POST", "/v1/sessions?attached=0", "{}").attached_session.empty());
