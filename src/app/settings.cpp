@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <boost/asio/ip/tcp.hpp>
+#include <cstdlib>
 #include <random>
 #include <thread>
 
 #include "jitproxy/app/config_keys.hpp"
 #include "jitproxy/app/endpoint.hpp"
+#include "jitproxy/app/systemd_journal.hpp"
 #include "jitproxy/base/log.hpp"
 
 namespace jitproxy::app {
@@ -82,6 +84,7 @@ proxy::server_options server_settings(config const& c) {
     out.limits.replay_file = l.replay_file;
     out.limits.held_body = l.held_body;
     out.limits.pool_per_origin = l.pool_per_origin;
+    out.logged = request_log_of(c);
     out.session_required = c.session.default_mode == "required";
     out.resolver.timeout = t.dns;
     for (auto const& server : c.egress.name_servers)
@@ -111,13 +114,24 @@ jit::task_manager_options manager_settings(config const& c, std::vector<agent> c
     return out;
 }
 
+proxy::request_log request_log_of(config const& c) {
+    return c.log.requests == "all"         ? proxy::request_log::all
+           : c.log.requests == "escalated" ? proxy::request_log::escalated
+                                           : proxy::request_log::none;
+}
+
 void configure_log(config const& c) {
     auto const level = c.log.level == "debug"     ? log::level::debug
                        : c.log.level == "warning" ? log::level::warning
                        : c.log.level == "error"   ? log::level::error
                        : c.log.level == "off"     ? log::level::off
                                                   : log::level::info;
-    log::configure(level, c.log.format == "json" ? log::format::json : log::format::text);
+    auto const form = log_format(c.log.format);
+    if (form == log::format::journald) {
+        auto const* elsewhere = std::getenv("JITPROXY_JOURNAL_SOCKET");
+        open_systemd_journal(elsewhere != nullptr ? elsewhere : journal_socket_path);
+    }
+    log::configure(level, form);
 }
 
 std::vector<std::string> settings_that_need_a_restart(config const& now, config const& next) {

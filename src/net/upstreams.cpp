@@ -63,9 +63,11 @@ void upstreams::give_back(destination const& to, endpoint_ptr stream) {
 
 void upstreams::tick(steady_time now) {
     now_ = now;
+    idle_now = 0;
     for (auto entry = pool_.begin(); entry != pool_.end();) {
         auto& idle_ones = entry->second;
         std::erase_if(idle_ones, [&](idle& i) { return now - i.since >= options_.pool_idle; });
+        idle_now += idle_ones.size();
         entry = idle_ones.empty() ? pool_.erase(entry) : std::next(entry);
     }
 }
@@ -93,6 +95,13 @@ task<result<endpoint_ptr>> upstreams::dial(destination const& to, policy::addres
 }
 
 task<result<endpoint_ptr>> upstreams::connect(destination const& to, bool with_tls, waker& user, deadline& limit) {
+    auto made = co_await make(to, with_tls, user, limit);
+    ++(made ? connects : connect_failures);
+    if (made) (*made)->count_in(open_now);
+    co_return made;
+}
+
+task<result<endpoint_ptr>> upstreams::make(destination const& to, bool with_tls, waker& user, deadline& limit) {
     auto const began_under = reach_;  // stays alive and the same while we wait
     auto const generation = generation_;
     auto dialled = co_await dial(to, began_under.rules->guard(), user, limit);
@@ -104,7 +113,6 @@ task<result<endpoint_ptr>> upstreams::connect(destination const& to, bool with_t
     endpoint_ptr stream = std::move(*dialled);
     stream->generation = generation;
     if (is_loop(*stream)) co_return make_error(errc::loop, to.origin + " is this proxy itself");
-    ++connects;
     if (with_tls && to.scheme == http::scheme::https) {
         auto* context = began_under.tls->context(to.api.get());
         session_slot_ptr sessions;

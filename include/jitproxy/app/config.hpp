@@ -115,7 +115,8 @@ struct config {
     } ca;
     struct {
         std::string level = "info";
-        std::string format = "text";
+        std::string format = "auto";
+        std::string requests = "all";
     } log;
     struct {
         std::string directory;

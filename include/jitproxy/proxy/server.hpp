@@ -14,6 +14,8 @@
 #include "jitproxy/jit/task_manager.hpp"
 #include "jitproxy/net/resolver.hpp"
 #include "jitproxy/policy/rules.hpp"
+#include "jitproxy/proxy/counters.hpp"
+#include "jitproxy/proxy/request_record.hpp"
 
 namespace jitproxy::proxy {
 
@@ -45,15 +47,11 @@ struct server_options {
     unsigned workers = 1;
     proxy::timeouts timeouts;
     proxy::limits limits;
-    bool session_required = false;  // [session] default = "required"
+    request_log logged = request_log::all;  // which requests get a line in the log
+    bool session_required = false;          // [session] default = "required"
     net::resolver_options resolver;
     std::string temporary_directory;     // for replay files; empty: the system's
     std::function<steady_time()> clock;  // what deadlines are counted by; empty: the steady clock; tests
-};
-
-struct counters {  // sums over the workers
-    std::uint64_t connections = 0, open_connections = 0, requests = 0, tunnels = 0, escalations = 0, errors = 0;
-    std::uint64_t upstream_connects = 0, upstream_reuses = 0, bytes_up = 0, bytes_down = 0;
 };
 
 // Made and used on the control thread. Workers have threads of their own; the task manager is only ever called on the
@@ -75,6 +73,9 @@ class server final : public jit::snapshot_sink {
     // New configuration for requests that begin from now on. Connections and sessions stay.
     // Errors: configuration (a ca_file or client certificate); then the old one stays.
     [[nodiscard]] result<void> replace_rules(policy::rules_ptr rules, std::shared_ptr<ca::authority const> authority);
+
+    // Of requests that end from now on.
+    void set_request_log(request_log which);
 
     // Calls back on the control thread once every worker has come round.
     void when_alive(std::function<void()> done);
