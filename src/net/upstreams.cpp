@@ -24,6 +24,7 @@ void upstreams::set_reach(reach r) {
     reach_ = std::move(r);
     ++generation_;
     pool_.clear();
+    idle_now = 0;
     sessions_.clear();
 }
 
@@ -38,6 +39,7 @@ endpoint_ptr upstreams::take_idle(destination const& to, waker& user) {
     while (!idle_ones.empty()) {
         auto stream = std::move(idle_ones.back().stream);  // the youngest is the likeliest to be alive
         idle_ones.pop_back();
+        --idle_now;
         if (stream->look() != endpoint::peer_state::quiet) continue;
         stream->set_waker(&user);
         ++reuses;
@@ -59,15 +61,14 @@ void upstreams::give_back(destination const& to, endpoint_ptr stream) {
     stream->set_waker(nullptr);
     stream->buffer().release();
     idle_ones.push_back({std::move(stream), now_});
+    ++idle_now;
 }
 
 void upstreams::tick(steady_time now) {
     now_ = now;
-    idle_now = 0;
     for (auto entry = pool_.begin(); entry != pool_.end();) {
         auto& idle_ones = entry->second;
-        std::erase_if(idle_ones, [&](idle& i) { return now - i.since >= options_.pool_idle; });
-        idle_now += idle_ones.size();
+        idle_now -= std::erase_if(idle_ones, [&](idle& i) { return now - i.since >= options_.pool_idle; });
         entry = idle_ones.empty() ? pool_.erase(entry) : std::next(entry);
     }
 }

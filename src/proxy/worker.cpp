@@ -153,6 +153,14 @@ void worker::remove(client_connection* connection) {
     });
 }
 
+void worker::tell_connections() {
+    counts.connects.store(upstreams.connects, std::memory_order_relaxed);
+    counts.connect_failures.store(upstreams.connect_failures, std::memory_order_relaxed);
+    counts.reuses.store(upstreams.reuses, std::memory_order_relaxed);
+    counts.upstream_open.store(upstreams.open_now, std::memory_order_relaxed);
+    counts.upstream_idle.store(upstreams.idle_now, std::memory_order_relaxed);
+}
+
 void worker::over(request_record const& r) {
     if (r.silent) return;
     auto const duration = std::chrono::duration_cast<std::chrono::microseconds>(now() - r.began);
@@ -162,6 +170,7 @@ void worker::over(request_record const& r) {
     if (r.error) counts.failed(*r.error);
     traffic::add(counts.up, r.bytes_up);
     traffic::add(counts.down, r.bytes_down);
+    tell_connections();
     if (logged == request_log::none || (logged == request_log::escalated && !r.escalated)) return;
     if (!log::enabled(log::level::info)) return;
     describe(line_, r, duration);
@@ -190,11 +199,7 @@ void worker::tick() {
     deadlines.tick(at);
     for (auto index : std::exchange(accept_again_, {})) accept_on(index);
     upstreams.tick(at);
-    counts.connects.store(upstreams.connects, std::memory_order_relaxed);
-    counts.connect_failures.store(upstreams.connect_failures, std::memory_order_relaxed);
-    counts.reuses.store(upstreams.reuses, std::memory_order_relaxed);
-    counts.upstream_open.store(upstreams.open_now, std::memory_order_relaxed);
-    counts.upstream_idle.store(upstreams.idle_now, std::memory_order_relaxed);
+    tell_connections();
     if (auto const second = std::time(nullptr); second != dated_) {
         dated_ = second;
         date_ = http::http_date(std::chrono::system_clock::from_time_t(second));

@@ -67,7 +67,7 @@ class upstreams {
     std::uint64_t connects = 0;  // made, with TLS where it was wanted
     std::uint64_t connect_failures = 0;
     std::uint64_t reuses = 0;
-    std::uint64_t idle_now = 0;  // in the pool, at the last tick
+    std::uint64_t idle_now = 0;  // in the pool
     std::uint64_t open_now = 0;  // in the pool or in use
 
   private:

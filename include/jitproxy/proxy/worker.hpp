@@ -86,7 +86,8 @@ class worker {
   private:
     void accept_on(std::size_t index);
     [[nodiscard]] bool accept_some(acceptor& from);
-    void take(int socket);  // connected; owned from now on
+    void take(int socket);    // connected; owned from now on
+    void tell_connections();  // to origins, as `upstreams` counts them
     void arm_tick();
     void tick();
     void check_empty();
