@@ -42,7 +42,7 @@ _jitproxy() {
 >>>>>>> audit
         "serve --state"|"run --state"|"check --state"|"doctor --state"|"ca init --state"|"ca show --state"|"ca path --state"|"ca rotate --state") _jitproxy_files -d "$cur"; return ;;
         "serve --log-level"|"run --log-level"|"check --log-level"|"doctor --log-level"|"ca init --log-level"|"ca show --log-level"|"ca path --log-level"|"ca rotate --log-level") COMPREPLY=($(compgen -W 'debug info warning error off' -- "$cur")); return ;;
-        "serve --log-format"|"run --log-format"|"check --log-format"|"doctor --log-format"|"ca init --log-format"|"ca show --log-format"|"ca path --log-format"|"ca rotate --log-format") COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
+        "serve --log-format"|"run --log-format"|"check --log-format"|"doctor --log-format"|"ca init --log-format"|"ca show --log-format"|"ca path --log-format"|"ca rotate --log-format") COMPREPLY=($(compgen -W 'auto text json journald' -- "$cur")); return ;;
         "session open --format"|"env --format") COMPREPLY=($(compgen -W 'sh fish dotenv json' -- "$cur")); return ;;
     esac
     if [ "$at" = run ] && [[ $cur != -* ]]; then _jitproxy_other "$COMP_CWORD"; return; fi

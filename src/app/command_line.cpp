@@ -62,7 +62,7 @@ void add_settings(CLI::App& a, parsed& p) {
     add_key(a, p, "--client-secret-file", "authorization_server", "client_secret_file", "File with its secret", "FILE");
     add_key(a, p, "--state", "state", "directory", "Directory of CA and journal", "DIR");
     add_key(a, p, "--log-level", "log", "level", "debug, info, warning, error or off", "LEVEL");
-    add_key(a, p, "--log-format", "log", "format", "text or json", "FORMAT");
+    add_key(a, p, "--log-format", "log", "format", "auto, text, json or journald", "FORMAT");
     add_control(a, p);
 }
 

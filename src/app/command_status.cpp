@@ -5,6 +5,17 @@
 
 namespace jitproxy::app {
 
+namespace {
+
+std::string enumerate(json::object const& counts) {  // "served 3, granted 1"
+    std::string out;
+    for (auto const& [name, n] : counts)
+        out += (out.empty() ? "" : ", ") + std::string(name) + " " + json::serialize(n);
+    return out;
+}
+
+}  // namespace
+
 int status(common_options const& o, bool as_json) {
     auto const answer = ask_daemon(o, "GET", "/v1/status");
     if (!answer || !answer->is_object()) return exit_failed;
@@ -39,8 +50,16 @@ int status(common_options const& o, bool as_json) {
     if (auto const* audit = s.if_contains("audit"); audit && audit->is_object())
         std::cout << "audit: " << text_member(audit->get_object(), "state") << " "
                   << for_terminal(text_member(audit->get_object(), "file")) << "\n";
-    if (auto const* counters = s.if_contains("counters"); counters && counters->is_object())
-        std::cout << describe(counters->get_object());
+    if (auto const* counters = s.if_contains("counters"); counters && counters->is_object()) {
+        auto plain = counters->get_object();
+        for (auto const* name : {"outcomes", "escalation_results"}) {
+            auto const* table = plain.if_contains(name);
+            auto const line = table && table->is_object() ? enumerate(table->get_object()) : std::string();
+            plain.erase(name);
+            if (!line.empty()) plain[name] = line;
+        }
+        std::cout << describe(plain);
+    }
     return exit_done;
 }
 

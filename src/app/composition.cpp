@@ -246,6 +246,7 @@ result<void> composition::replace(config const& c, std::vector<agent> const& age
     now.authority = *authority;
     now.replace_credentials(agents);
     configure_log(c);
+    now.proxy->set_request_log(request_log_of(c));
     for (auto const& name : settings_that_need_a_restart(now.settings, c))
         log::warning("changed, but takes effect only with the next start", {{"key", name}});
     now.settings.apis = c.apis;

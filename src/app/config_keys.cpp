@@ -262,7 +262,14 @@ constexpr config_key keys[] = {
         "The audit trail; \"off\": none. Default: audit.jsonl in the state directory.")
         .one_of("off"),
     key("log", "level", choice, AT(log.level), "What is worth a line.").one_of("debug|info|warning|error|off"),
-    key("log", "format", choice, AT(log.format), "For people or for programs.").one_of("text|json"),
+    key("log", "format", choice, AT(log.format),
+        "\"text\" for people, \"json\" for programs, \"journald\" for systemd's journal, field by field; \"auto\": "
+        "journald where standard error goes there, else text.")
+        .one_of("auto|text|json|journald"),
+    key("log", "requests", choice, AT(log.requests),
+        "Which requests get a line (at level info) when they are over: all, those that a permission was asked for, or "
+        "none.")
+        .one_of("all|escalated|none"),
     key("state", "directory", directory, AT(state.directory),
         "CA key and journal. Default: $STATE_DIRECTORY, else $XDG_STATE_HOME/jitproxy."),
 };

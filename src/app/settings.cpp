@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <boost/asio/ip/tcp.hpp>
+#include <cstdlib>
 #include <random>
 #include <thread>
 
 #include "jitproxy/app/accounts.hpp"
 #include "jitproxy/app/config_keys.hpp"
 #include "jitproxy/app/endpoint.hpp"
+#include "jitproxy/app/systemd_journal.hpp"
 #include "jitproxy/base/log.hpp"
 
 namespace jitproxy::app {
@@ -87,6 +89,7 @@ proxy::server_options server_settings(config const& c) {
         if (auto const uid = find_user(user)) out.allow_users.push_back(*uid);
     // Somebody is to be kept out: where no name is known any more, that is everybody.
     if (!c.listen.allow_users.empty() && out.allow_users.empty()) out.allow_users.push_back(static_cast<uid_t>(-1));
+    out.logged = request_log_of(c);
     out.session_required = c.session.default_mode == "required";
     out.resolver.timeout = t.dns;
     for (auto const& server : c.egress.name_servers)
@@ -116,13 +119,24 @@ jit::task_manager_options manager_settings(config const& c, std::vector<agent> c
     return out;
 }
 
+proxy::request_log request_log_of(config const& c) {
+    return c.log.requests == "all"         ? proxy::request_log::all
+           : c.log.requests == "escalated" ? proxy::request_log::escalated
+                                           : proxy::request_log::none;
+}
+
 void configure_log(config const& c) {
     auto const level = c.log.level == "debug"     ? log::level::debug
                        : c.log.level == "warning" ? log::level::warning
                        : c.log.level == "error"   ? log::level::error
                        : c.log.level == "off"     ? log::level::off
                                                   : log::level::info;
-    log::configure(level, c.log.format == "json" ? log::format::json : log::format::text);
+    auto const form = log_format(c.log.format);
+    if (form == log::format::journald) {
+        auto const* elsewhere = std::getenv("JITPROXY_JOURNAL_SOCKET");
+        open_systemd_journal(elsewhere != nullptr ? elsewhere : journal_socket_path);
+    }
+    log::configure(level, form);
 }
 
 std::vector<std::string> settings_that_need_a_restart(config const& now, config const& next) {

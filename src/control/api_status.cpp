@@ -1,6 +1,8 @@
 // What the daemon is doing: GET /v1/status and /metrics.
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "api_impl.hpp"
 #include "jitproxy/control/documents.hpp"
 
@@ -45,12 +47,23 @@ std::string api::impl::metrics() const {
     std::map<std::string, std::uint64_t> sessions{{"open", 0}, {"closing", 0}};
     for (auto const& s : manager.sessions()) ++sessions[std::string(jit::to_string(s.status))];
     std::uint64_t pending = 0;
-    for (auto const& info : manager.requests()) pending += info.status == "pending" ? 1 : 0;
+    auto oldest = clock.wall_now();
+    for (auto const& info : manager.requests()) {
+        if (info.status != "pending") continue;
+        ++pending;
+        oldest = std::min(oldest, info.created_at);
+    }
+    auto const waiting = std::chrono::duration_cast<seconds>(clock.wall_now() - oldest);
     std::vector<metric> all{
         {"jitproxy_build_info", "The version that runs", metric_kind::gauge, 1, {{"version", view.version}}}};
     for (auto const& [status, n] : sessions)
         all.push_back({"jitproxy_sessions", "Sessions by status", metric_kind::gauge, n, {{"status", status}}});
     all.push_back({"jitproxy_pending_requests", "Permission requests that wait", metric_kind::gauge, pending, {}});
+    all.push_back({"jitproxy_oldest_pending_seconds",
+                   "Age of the permission request that has waited longest",
+                   metric_kind::gauge,
+                   static_cast<std::uint64_t>(waiting.count()),
+                   {}});
     all.push_back({"jitproxy_live_grants", "Scoped tokens at hand", metric_kind::gauge, manager.live_grants(), {}});
     for (auto const& t : manager.agent_tokens())
         all.push_back({"jitproxy_agent_token_live",
@@ -58,7 +71,8 @@ std::string api::impl::metrics() const {
                        metric_kind::gauge,
                        t.state == "live" ? 1U : 0U,
                        {{"agent", t.agent}}});
-    auto const recovered = manager.recovered();
+    auto recovered = manager.recovered();
+    for (auto const* how : {"completed", "already_complete", "uncertain"}) recovered.results.try_emplace(how, 0U);
     all.push_back({"jitproxy_recovering_tasks",
                    "Tasks of earlier lives that are not confirmed to be complete yet",
                    metric_kind::gauge,

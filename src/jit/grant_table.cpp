@@ -38,8 +38,8 @@ void grant_table::erase(std::string_view resource) {
 
 void grant_table::set(std::string const& resource, scoped_bearer bearer) {
     if (!open_) {
-        open_ = now_.recent_ ? std::make_shared<grant_view::layer>(*now_.recent_)
-                             : std::make_shared<grant_view::layer>();
+        open_ =
+            now_.recent_ ? std::make_shared<grant_view::layer>(*now_.recent_) : std::make_shared<grant_view::layer>();
         now_.recent_ = open_;
     }
     open_->insert_or_assign(resource, std::move(bearer));

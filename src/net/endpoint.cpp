@@ -48,6 +48,7 @@ endpoint::endpoint(boost::asio::io_context& io, int socket, buffer_pool& pool)
 
 endpoint::~endpoint() {
     close();
+    if (counted_in_ != nullptr) --*counted_in_;
 }
 
 std::optional<boost::asio::ip::tcp::endpoint> endpoint::local_address() const {

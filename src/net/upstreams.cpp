@@ -24,6 +24,7 @@ void upstreams::set_reach(reach r) {
     reach_ = std::move(r);
     ++generation_;
     pool_.clear();
+    idle_now = 0;
     sessions_.clear();
 }
 
@@ -38,6 +39,7 @@ endpoint_ptr upstreams::take_idle(destination const& to, waker& user) {
     while (!idle_ones.empty()) {
         auto stream = std::move(idle_ones.back().stream);  // the youngest is the likeliest to be alive
         idle_ones.pop_back();
+        --idle_now;
         if (stream->look() != endpoint::peer_state::quiet) continue;
         stream->set_waker(&user);
         ++reuses;
@@ -59,13 +61,14 @@ void upstreams::give_back(destination const& to, endpoint_ptr stream) {
     stream->set_waker(nullptr);
     stream->buffer().release();
     idle_ones.push_back({std::move(stream), now_});
+    ++idle_now;
 }
 
 void upstreams::tick(steady_time now) {
     now_ = now;
     for (auto entry = pool_.begin(); entry != pool_.end();) {
         auto& idle_ones = entry->second;
-        std::erase_if(idle_ones, [&](idle& i) { return now - i.since >= options_.pool_idle; });
+        idle_now -= std::erase_if(idle_ones, [&](idle& i) { return now - i.since >= options_.pool_idle; });
         entry = idle_ones.empty() ? pool_.erase(entry) : std::next(entry);
     }
 }
@@ -93,6 +96,13 @@ task<result<endpoint_ptr>> upstreams::dial(destination const& to, policy::addres
 }
 
 task<result<endpoint_ptr>> upstreams::connect(destination const& to, bool with_tls, waker& user, deadline& limit) {
+    auto made = co_await make(to, with_tls, user, limit);
+    ++(made ? connects : connect_failures);
+    if (made) (*made)->count_in(open_now);
+    co_return made;
+}
+
+task<result<endpoint_ptr>> upstreams::make(destination const& to, bool with_tls, waker& user, deadline& limit) {
     auto const began_under = reach_;  // stays alive and the same while we wait
     auto const generation = generation_;
     auto dialled = co_await dial(to, began_under.rules->guard(), user, limit);
@@ -104,7 +114,6 @@ task<result<endpoint_ptr>> upstreams::connect(destination const& to, bool with_t
     endpoint_ptr stream = std::move(*dialled);
     stream->generation = generation;
     if (is_loop(*stream)) co_return make_error(errc::loop, to.origin + " is this proxy itself");
-    ++connects;
     if (with_tls && to.scheme == http::scheme::https) {
         auto* context = began_under.tls->context(to.api.get());
         session_slot_ptr sessions;

@@ -46,15 +46,19 @@ net::task<> client_connection::run() {
 
 net::task<> client_connection::refuse() {
     (void)co_await reject(place_.error());
+    worker_.counts.failed(place_.error().code);
     co_await linger();
 }
 
 net::task<> client_connection::serve() {
     for (unsigned turns = 1; !cut_; ++turns) {
+        record_.restart();
         auto const state = co_await read_head();
+        if (state == head_state::failed) worker_.over(record_);
         if (state != head_state::ready) break;
-        worker::tally::add(worker_.counts.requests);
+        traffic::add(worker_.counts.requests);
         auto const then = co_await handle_request();
+        worker_.over(record_);
         wipe(head_bytes_);  // it may hold proxy credentials
         head_bytes_.clear();
         if (then == after::close) break;
@@ -118,15 +122,17 @@ net::task<client_connection::head_state> client_connection::read_head() {
             if (begun)
                 (void)co_await reject(make_error(errc::client_timeout,
                                                  "the request head did not arrive in time ([timeouts] client_head)"));
-            co_return head_state::ended;
+            co_return begun ? head_state::failed : head_state::ended;
         }
     }
     limit_.never();
     body_pending_ = false;
+    record_.began = worker_.now();
     if (auto const parsed = http::parse_request_head(head_bytes_, limits, head_); !parsed) {
         (void)co_await reject(parsed.error());
         co_return head_state::failed;
     }
+    record_.method = head_.method;
     auto const framing = http::request_framing(head_);
     if (!framing) {
         (void)co_await reject(framing.error());
@@ -143,7 +149,8 @@ net::task<client_connection::head_state> client_connection::read_head() {
 // and others answer a 407 on the same connection only). What comes behind a refused CONNECT may have been meant for its
 // tunnel: it is not taken for another request (RFC 9931).
 net::task<client_connection::after> client_connection::reject(error e) {
-    worker::tally::add(worker_.counts.errors);
+    if (record_.began == steady_time{}) record_.began = worker_.now();
+    record_.fail(e.code);
     log::debug("request refused", {{"code", name_of(e.code)}, {"detail", e.detail}});
     bool const whole = blame_of(e.code) != blame::client || e.code == errc::session_required ||
                        e.code == errc::session_unknown || e.code == errc::misdirected || e.code == errc::not_found;

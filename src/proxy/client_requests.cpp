@@ -27,6 +27,8 @@ bool expects_only_continue(http::request_head const& head) {
 net::task<client_connection::after> client_connection::handle_request() {
     auto target = http::parse_request_target(head_.method, head_.target);
     if (!target) co_return co_await reject(target.error());
+    record_.name_target(*target, inside_ ? inside_->authority : target->authority,
+                        inside_ ? inside_->scheme : target->scheme);
     if (!expects_only_continue(head_))
         co_return co_await reject(make_error(errc::unsupported_expectation, "only Expect: 100-continue is understood"));
     if (http::via_contains(head_, worker_.via))
@@ -52,9 +54,11 @@ net::task<client_connection::after> client_connection::handle_request() {
         session_id = std::move(*identity);
     }
     if (auto const left = http::max_forwards(head_); left && *left == 0) co_return co_await answer_as_last();
+    record_.session_id = session_id;
     auto planned = plan(*target, std::move(session_id));
     if (!planned) co_return co_await reject(planned.error());
-    client_side const side{worker_, waker_, limit_, stream_, cut_, served_, own_};
+    if (planned->to.api) record_.api = &worker_.counts.of(planned->to.api->name);
+    client_side const side{worker_, waker_, limit_, stream_, cut_, served_, own_, record_};
     exchange_driver driver(side, std::move(*planned));
     bool const keep = co_await driver.run();
     co_return (keep && keep_alive_ && !worker_.draining) ? after::next_request : after::close;
@@ -64,6 +68,8 @@ net::task<client_connection::after> client_connection::answer_as_last() {
     bool keep = keep_alive_ && !worker_.draining;
     if (keep && body_pending_) keep = co_await discard_body();
     std::string text;
+    record_.status = 200;
+    record_.outcome = outcome::served;
     http::write_final_recipient_reply(text, head_, {.keep_alive = keep, .date = worker_.date()});
     bool const sent = co_await send_all(std::move(text));
     co_return (sent && keep) ? after::next_request : after::close;
@@ -151,8 +157,11 @@ net::task<client_connection::after> client_connection::handle_connect(http::requ
     if (!identity) co_return co_await reject(identity.error());
     auto const route = worker_.route.rules->route_connect(target.authority);
     if (!route) co_return co_await reject(route.error());
-    if (route->kind == policy::route_kind::protected_api)
+    record_.session_id = *identity;
+    if (route->kind == policy::route_kind::protected_api) {
+        record_.api = &worker_.counts.of(route->api->name);
         co_return co_await intercept(target.authority, std::move(*identity));
+    }
 
     served_ = *identity;
     auto const then = co_await tunnel(std::move(target));
@@ -167,14 +176,20 @@ net::task<client_connection::after> client_connection::tunnel(http::request_targ
     to.scheme = http::scheme::https;
     to.origin = http::origin_of(to.scheme, to.authority);
     auto upstream = co_await worker_.upstreams.connect(to, false, waker_, limit_);
+    record_.queue = std::chrono::duration_cast<std::chrono::microseconds>(worker_.now() - record_.began);
     if (cut_) co_return after::close;
     if (!upstream) co_return co_await reject(upstream.error());
     bool const told = co_await send_all(std::string(tunnel_established));
     if (!told) co_return after::close;
-    worker::tally::add(worker_.counts.tunnels);
+    record_.status = 200;
+    record_.outcome = outcome::tunneled;
+    traffic::add(worker_.counts.tunnels);
+    record_.method = "CONNECT";  // the head goes now
     std::string().swap(head_bytes_);
-    client_side const side{worker_, waker_, limit_, stream_, cut_, served_, own_};
+    client_side const side{worker_, waker_, limit_, stream_, cut_, served_, own_, record_};
     co_await run_tunnel(side, **upstream);
+    record_.bytes_up = (*upstream)->bytes_out;
+    record_.bytes_down = (*upstream)->bytes_in;
     co_return after::close;
 }
 
@@ -184,6 +199,7 @@ net::task<client_connection::after> client_connection::intercept(http::authority
     if (!context) co_return co_await reject(context.error());
     bool const told = co_await send_all(std::string(tunnel_established));
     if (!told) co_return after::close;
+    record_.status = 200;
 
     auto& buffer = stream_.buffer();
     limit_.expires_after(worker_.options.timeouts.client_idle);
@@ -212,6 +228,7 @@ net::task<client_connection::after> client_connection::intercept(http::authority
         tunnel.name_mismatch = !named.empty() && named != authority.host && named != authority.host + '.';
     }
     inside_.emplace(std::move(tunnel));
+    record_.silent = true;
     co_return after::next_request;
 }
 

@@ -36,6 +36,7 @@ exchange_driver::exchange_driver(client_side client, exchange_request request)
       body_(request_.framing, client.worker.replay, request_.to.api != nullptr) {}
 
 exchange_driver::~exchange_driver() {
+    count_bytes();
     wipe(head_out_);
     client_.served = {};
     worker_.check_unused();
@@ -67,13 +68,37 @@ net::task<bool> exchange_driver::run() {
             if (auto const* defect = std::get_if<jit::broken>(&action)) {
                 log::error("exchange broken", {{"what", defect->what}});
                 if (!answer_begun_) (void)co_await answer(make_error(errc::internal, "a defect in the proxy"));
+                client_.record.fail(errc::internal);
             } else if (answer_begun_) {
                 client_.stream.reset();  // what was sent must not look whole
             }
             co_return false;
         }
+        note(*next);
         action = machine.resume(*next);
     }
+}
+
+// What became of the request, as far as the event tells.
+void exchange_driver::note(event const& e) {
+    if (std::holds_alternative<jit::client_left>(e)) {
+        client_.record.outcome = outcome::aborted;
+        client_.record.error.reset();
+    } else if (auto const* broken = std::get_if<jit::upstream_failed>(&e); broken != nullptr && answer_begun_) {
+        client_.record.outcome = outcome::failed;
+        client_.record.error = broken->what.code;
+    }
+}
+
+void exchange_driver::add_time(std::chrono::microseconds& to, steady_time since) const {
+    to += std::chrono::duration_cast<std::chrono::microseconds>(worker_.now() - since);
+}
+
+void exchange_driver::end_asking(escalation how, steady_time since) {
+    std::chrono::microseconds waited{0};
+    add_time(waited, since);
+    client_.record.approval += waited;
+    worker_.counts.escalated(how, waited);
 }
 
 // Finds the session and what it may use. Where no bearer is sent nothing is needed.
@@ -87,17 +112,20 @@ net::task<result<jit::request_ready>> exchange_driver::prepare() {
 
     session_ = request_.session_id.empty() ? worker_.sessions.automatic() : worker_.sessions.find(request_.session_id);
     if (!session_ && request_.session_id.empty()) {
+        auto const since = worker_.now();
         control_link::session_answer opened(client_.waker);
         worker_.control.automatic_session(opened, worker_.io);
         while (!opened.full()) {
             co_await client_.waker.wait();
             if (client_.cut) co_return make_error(errc::shutting_down, "the proxy is stopping");
         }
+        add_time(client_.record.queue, since);
         auto session = opened.take();
         if (!session) co_return session.error();
         session_ = std::move(*session);
     }
     if (session_) client_.served = session_->session_id;
+    if (session_) client_.record.session_id = session_->session_id;
     if (!session_) co_return make_error(errc::session_unknown, "this session is closed");
     if (!session_->accepts()) co_return session_->refusal();
     worker_.note_use(session_->session_id);
@@ -111,7 +139,13 @@ net::task<result<jit::request_ready>> exchange_driver::prepare() {
 }
 
 net::task<exchange_driver::event> exchange_driver::ask(jit::ask_permission order) {
-    worker::tally::add(worker_.counts.escalations);
+    traffic::add(worker_.counts.escalations);
+    client_.record.escalated = true;
+    auto const since = worker_.now();
+    auto const leave = [&]() -> event {
+        end_asking(escalation::abandoned, since);
+        return jit::client_left{};
+    };
     jit::permission_need need;
     need.session_id = session_->session_id;
     need.api = request_.to.api;
@@ -127,10 +161,10 @@ net::task<exchange_driver::event> exchange_driver::ask(jit::ask_permission order
     control_link::permission_answer decided(client_.waker);
     auto const asked = worker_.control.request_permission(std::move(need), decided, worker_.io);
     while (!decided.full()) {
-        if (client_.cut) co_return jit::client_left{};
+        if (client_.cut) co_return leave();
         // A client that has gone is not answered any more; nothing may be sent on its behalf.
         auto const peer = client_.stream.look();
-        if (peer == net::endpoint::peer_state::gone) co_return jit::client_left{};
+        if (peer == net::endpoint::peer_state::gone) co_return leave();
         // Bytes of its next request would end every wait for more at once: then it is looked at now and then.
         if (peer == net::endpoint::peer_state::quiet)
             client_.stream.wait_read();
@@ -139,7 +173,11 @@ net::task<exchange_driver::event> exchange_driver::ask(jit::ask_permission order
         co_await client_.waker.wait();
     }
     client_.limit.never();
-    co_return jit::permission_decided{decided.take()};
+    jit::permission_decided answered{decided.take()};
+    end_asking(result_of(answered.outcome), since);
+    granted_ = granted_ || answered.outcome.status == jit::permission_status::granted;
+    if (!answered.outcome.request_id.empty()) client_.record.request_id = answered.outcome.request_id;
+    co_return answered;
 }
 
 net::task<exchange_driver::event> exchange_driver::refresh(jit::refresh_bearer order) {
@@ -159,9 +197,10 @@ net::task<exchange_driver::event> exchange_driver::refresh(jit::refresh_bearer o
 }
 
 net::task<exchange_driver::event> exchange_driver::answer(error what) {
-    worker::tally::add(worker_.counts.errors);
+    client_.record.fail(what.code);
     log::debug("answered by the proxy",
                {{"code", name_of(what.code)}, {"detail", what.detail}, {"origin", request_.to.origin}});
+    count_bytes();
     upstream_.reset();
     if (!body_.complete() || worker_.draining) keep_alive_ = false;
     std::string text;

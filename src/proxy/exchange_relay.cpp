@@ -1,5 +1,6 @@
 // exchange_driver: the API's answer on its way to the client.
 #include <array>
+#include <utility>
 
 #include "jitproxy/http/reply.hpp"
 #include "jitproxy/net/mailbox.hpp"
@@ -105,6 +106,10 @@ net::task<exchange_driver::event> exchange_driver::relay(jit::relay_response ord
     // A body that the client has not sent to its end leaves the connection in doubt.
     keep_alive_ = http::keeps_alive(*request_.head) && framing.kind != http::body_kind::until_close &&
                   body_.complete() && !worker_.draining;
+    client_.record.status = response_.status;
+    client_.record.outcome = order.annotate ? outcome_of(order.why.status)
+                             : granted_     ? outcome::granted
+                                            : outcome::served;
     down_framing_ = body_writer(framing.kind);
     body_.stop_keeping();
     if (body_withheld_) upload_over_ = true;  // answered without it: it is not wanted
@@ -146,17 +151,22 @@ net::task<exchange_driver::event> exchange_driver::relay(jit::relay_response ord
     if (response_.status == 101) {
         keep_alive_ = false;
         co_await run_tunnel(client_, *upstream_);
+        count_bytes();
         upstream_.reset();
     }
     release_upstream();
     co_return jit::response_finished{};
 }
 
+void exchange_driver::count_bytes() {
+    if (!upstream_) return;
+    client_.record.bytes_up += std::exchange(upstream_->bytes_out, 0);
+    client_.record.bytes_down += std::exchange(upstream_->bytes_in, 0);
+}
+
 void exchange_driver::release_upstream() {
     if (!upstream_) return;
-    worker::tally::add(worker_.counts.up, upstream_->bytes_out);
-    worker::tally::add(worker_.counts.down, upstream_->bytes_in);
-    upstream_->bytes_out = upstream_->bytes_in = 0;
+    count_bytes();
     bool const reusable = response_body_.complete() && upload_over_ && body_.at_end() && up_.empty(*upstream_) &&
                           http::keeps_alive(response_, response_framing_);
     if (reusable && own_) {

@@ -27,7 +27,10 @@ net::task<exchange_driver::event> exchange_driver::send(jit::send_request order)
     up_.clear();
     upload_over_ = false;
     head_search_.restart();
+    auto const began = worker_.now();
     auto opened = co_await open_upstream(order.fresh_connection);
+    auto const sending = worker_.now();
+    client_.record.queue += std::chrono::duration_cast<std::chrono::microseconds>(sending - began);
     if (client_.cut) co_return jit::client_left{};
     if (!opened) co_return failed_with(opened.error());
 
@@ -47,6 +50,7 @@ net::task<exchange_driver::event> exchange_driver::send(jit::send_request order)
     body_withheld_ = !body_invited_ && body_.untouched() && expects_continue(*request_.head);
 
     auto answered = co_await await_response();
+    add_time(client_.record.upstream, sending);
     if (client_.cut) co_return jit::client_left{};
     if (!answered) {
         if (answered.error().code == errc::client_gone) co_return jit::client_left{};
@@ -57,13 +61,14 @@ net::task<exchange_driver::event> exchange_driver::send(jit::send_request order)
 }
 
 net::task<result<void>> exchange_driver::open_upstream(bool fresh) {
+    count_bytes();
     upstream_.reset();
-    reused_ = false;
+    reused_ = client_.record.connection_reused = false;
     if (!fresh) upstream_ = take_own();
     own_ = upstream_ != nullptr;
     if (!fresh && !upstream_) upstream_ = worker_.upstreams.take_idle(request_.to, client_.waker);
     if (upstream_) {
-        reused_ = true;
+        reused_ = client_.record.connection_reused = true;
         co_return result<void>{};
     }
     auto connected = co_await worker_.upstreams.connect(request_.to, true, client_.waker, client_.limit);

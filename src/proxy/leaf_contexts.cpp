@@ -13,7 +13,8 @@ constexpr auto renewal = std::chrono::hours{24 * 3};  // leaves live seven days
 constexpr auto between_warnings = std::chrono::hours{24};
 }  // namespace
 
-leaf_contexts::leaf_contexts(std::shared_ptr<ca::authority const> authority) : authority_(std::move(authority)) {
+leaf_contexts::leaf_contexts(std::shared_ptr<ca::authority const> authority, std::shared_ptr<leaf_counts> counts)
+    : authority_(std::move(authority)), counts_(std::move(counts)) {
     if (authority_) warn_after_ = authority_->renew_after();
 }
 
@@ -28,8 +29,11 @@ result<net::ssl_ctx_ptr> leaf_contexts::context(std::string const& host, wall_ti
                      {{"until", format_rfc3339(authority_->not_after())}});
         warn_after_ = now + between_warnings;
     }
-    if (auto const found = entries_.find(host); found != entries_.end() && now < found->second.renew_at)
+    if (auto const found = entries_.find(host); found != entries_.end() && now < found->second.renew_at) {
+        ++counts_->hits;
         return found->second.context;
+    }
+    ++counts_->misses;
     auto minted = authority_->mint(host, now);
     if (!minted) return minted.error();
     auto made =
@@ -38,6 +42,11 @@ result<net::ssl_ctx_ptr> leaf_contexts::context(std::string const& host, wall_ti
     if (entries_.size() >= most_hosts) entries_.clear();
     entries_[host] = {*made, std::min<wall_time>(now + renewal, authority_->not_after())};
     return *made;
+}
+
+std::size_t leaf_contexts::size() const {
+    std::lock_guard const lock(mutex_);
+    return entries_.size();
 }
 
 }  // namespace jitproxy::proxy

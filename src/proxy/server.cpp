@@ -69,6 +69,7 @@ struct server::impl {
     server_options options;
     control_link link;
     admission places;
+    std::shared_ptr<leaf_counts> leaves = std::make_shared<leaf_counts>();
     routing route;
     std::vector<std::unique_ptr<worker>> workers;
     std::vector<std::thread> threads;
@@ -107,7 +108,7 @@ struct server::impl {
     result<void> make_route(policy::rules_ptr rules, std::shared_ptr<ca::authority const> authority) {
         auto tls = net::upstream_tls::create(rules->apis());
         if (!tls) return tls.error();
-        route = {std::move(rules), std::move(*tls), std::make_shared<leaf_contexts>(std::move(authority))};
+        route = {std::move(rules), std::move(*tls), std::make_shared<leaf_contexts>(std::move(authority), leaves)};
         return {};
     }
 
@@ -151,6 +152,7 @@ server::server(boost::asio::io_context& control, server_options options, policy:
     for (unsigned i = 0; i < std::max(1U, impl_->options.workers); ++i) {
         impl_->workers.push_back(std::make_unique<worker>(impl_->options, via, impl_->link, impl_->places));
         impl_->workers.back()->set_routing(impl_->route);
+        impl_->workers.back()->logged = impl_->options.logged;
     }
 }
 
@@ -188,6 +190,10 @@ result<void> server::replace_rules(policy::rules_ptr rules, std::shared_ptr<ca::
     return {};
 }
 
+void server::set_request_log(request_log which) {
+    impl_->everywhere([which](worker& w) { w.logged = which; });
+}
+
 void server::when_alive(std::function<void()> done) {
     impl_->ask_all([](worker&, auto through) { through(); }, std::move(done));
 }
@@ -211,20 +217,10 @@ void server::drain(std::function<void()> done) {
 
 proxy::counters server::counters() const {
     proxy::counters sum;
-    for (auto const& w : impl_->workers) {
-        auto const& c = w->counts;
-        sum.connections += c.connections;
-        sum.open_connections += c.open;
-        sum.requests += c.requests;
-        sum.tunnels += c.tunnels;
-        sum.escalations += c.escalations;
-        sum.errors += c.errors;
-        sum.users_denied += c.users_denied;
-        sum.upstream_connects += c.connects;
-        sum.upstream_reuses += c.reuses;
-        sum.bytes_up += c.up;
-        sum.bytes_down += c.down;
-    }
+    for (auto const& w : impl_->workers) w->counts.add_to(sum);
+    sum.leaf_hits = impl_->leaves->hits;
+    sum.leaf_misses = impl_->leaves->misses;
+    sum.leaf_size = impl_->route.leaves->size();
     return sum;
 }
 

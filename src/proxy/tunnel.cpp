@@ -89,8 +89,6 @@ net::task<> run_tunnel(client_side client, net::endpoint& upstream) {
         upstream.reset();
     }
     client.limit.never();
-    worker::tally::add(worker.counts.up, upstream.bytes_out);
-    worker::tally::add(worker.counts.down, upstream.bytes_in);
 }
 
 }  // namespace jitproxy::proxy

@@ -44,6 +44,7 @@ worker::~worker() {
 
 void worker::set_routing(routing r) {
     upstreams.set_reach({r.rules, r.tls});
+    for (auto const& api : r.rules->apis()) (void)counts.of(api->name);  // shown from the start, as nothing
     route = std::move(r);
 }
 
@@ -78,7 +79,7 @@ bool worker::accept_some(acceptor& from) {
 }
 
 void worker::take(int socket) {
-    tally::add(counts.connections);
+    traffic::add(counts.connections);
     auto place = admit(socket);
     // One that may not connect is told why, unless there are many of them: then it is closed without a word.
     if (!place && ++refused_ > most_refused) {
@@ -109,7 +110,7 @@ std::optional<error> worker::judge_user(int socket) {
                                                         " is none of those that may use this proxy ([listen] "
                                                         "allow_users)")
                     : user.error();
-    tally::add(counts.users_denied);
+    traffic::add(counts.users_denied);
     tell_denied(why);
     return why;
 }
@@ -184,6 +185,30 @@ void worker::remove(client_connection* connection) {
     });
 }
 
+void worker::tell_connections() {
+    counts.connects.store(upstreams.connects, std::memory_order_relaxed);
+    counts.connect_failures.store(upstreams.connect_failures, std::memory_order_relaxed);
+    counts.reuses.store(upstreams.reuses, std::memory_order_relaxed);
+    counts.upstream_open.store(upstreams.open_now, std::memory_order_relaxed);
+    counts.upstream_idle.store(upstreams.idle_now, std::memory_order_relaxed);
+}
+
+void worker::over(request_record const& r) {
+    if (r.silent) return;
+    auto const duration = std::chrono::duration_cast<std::chrono::microseconds>(now() - r.began);
+    auto& row = r.api != nullptr ? *r.api : counts.of_none();
+    traffic::add(row.requests[static_cast<std::size_t>(r.outcome)]);
+    if (r.outcome != outcome::tunneled && r.status != 101) row.duration.observe(duration);
+    if (r.error) counts.failed(*r.error);
+    traffic::add(counts.up, r.bytes_up);
+    traffic::add(counts.down, r.bytes_down);
+    tell_connections();
+    if (logged == request_log::none || (logged == request_log::escalated && !r.escalated)) return;
+    if (!log::enabled(log::level::info)) return;
+    describe(line_, r, duration);
+    log::write(line_);
+}
+
 void worker::note_use(std::string const& session_id) {
     auto& last = last_use_[session_id];
     if (deadlines.now() - last < std::chrono::seconds{1}) return;
@@ -202,12 +227,11 @@ void worker::arm_tick() {
 }
 
 void worker::tick() {
-    auto const now = options.clock ? options.clock() : std::chrono::steady_clock::now();
-    deadlines.tick(now);
+    auto const at = now();
+    deadlines.tick(at);
     for (auto index : std::exchange(accept_again_, {})) accept_on(index);
-    upstreams.tick(now);
-    counts.connects.store(upstreams.connects, std::memory_order_relaxed);
-    counts.reuses.store(upstreams.reuses, std::memory_order_relaxed);
+    upstreams.tick(at);
+    tell_connections();
     if (auto const second = std::time(nullptr); second != dated_) {
         dated_ = second;
         date_ = http::http_date(std::chrono::system_clock::from_time_t(second));

@@ -120,7 +120,8 @@ struct config {
     } audit;
     struct {
         std::string level = "info";
-        std::string format = "text";
+        std::string format = "auto";
+        std::string requests = "all";
     } log;
     struct {
         std::string directory;

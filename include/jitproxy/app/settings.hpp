@@ -18,6 +18,7 @@ namespace jitproxy::app {
 [[nodiscard]] lumoauth::client_options as_settings(config const& c, std::vector<agent> const& agents);
 [[nodiscard]] proxy::server_options server_settings(config const& c);
 [[nodiscard]] jit::task_manager_options manager_settings(config const& c, std::vector<agent> const& agents);
+[[nodiscard]] proxy::request_log request_log_of(config const& c);
 void configure_log(config const& c);
 
 // Keys ("listen.proxy") that differ and that a running daemon cannot change.

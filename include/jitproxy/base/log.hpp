@@ -6,10 +6,9 @@
 #include <string_view>
 #include <type_traits>
 
-namespace jitproxy::log {
+#include "jitproxy/base/log_line.hpp"
 
-enum class level : std::uint8_t { debug, info, warning, error, off };
-enum class format : std::uint8_t { text, json };
+namespace jitproxy::log {
 
 // A field's value is text or a number. There is no way to pass a secret: it has no string conversion.
 struct field {
@@ -35,9 +34,16 @@ struct field {
 };
 
 void configure(level minimum, format form);  // stderr; before threads start, and again at reload
+// Where datagrams for journald go; any thread, and never blocks. False: it could not take this one, which is written to
+// stderr as text then. nullptr: nowhere.
+void set_journal(bool (*take)(std::string_view datagram) noexcept);
 [[nodiscard]] bool enabled(level l) noexcept;
+[[nodiscard]] format current_format() noexcept;
 // Control characters in message and values are escaped: one call is one line.
 void write(level l, std::string_view message, std::initializer_list<field> fields = {});
+
+// A line that was made elsewhere, in the current format, whose level is enabled.
+void write(line const& l);
 
 inline void debug(std::string_view m, std::initializer_list<field> f = {}) {
     write(level::debug, m, f);
@@ -52,7 +58,8 @@ inline void error(std::string_view m, std::initializer_list<field> f = {}) {
     write(level::error, m, f);
 }
 
-// Tests: takes every line (after formatting, without newline) instead of stderr; nullptr puts stderr back.
+// Tests: takes every line or datagram (after formatting, without newline) instead of stderr or the journal; nullptr
+// puts them back.
 void capture(void (*sink)(std::string_view line));
 
 }  // namespace jitproxy::log

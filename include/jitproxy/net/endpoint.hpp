@@ -106,6 +106,12 @@ class endpoint {
     [[nodiscard]] std::optional<boost::asio::ip::tcp::endpoint> remote_address() const;
     [[nodiscard]] read_buffer& buffer() noexcept { return buffer_; }
 
+    // From now until it is destroyed it counts in `open`, which outlives it.
+    void count_in(std::uint64_t& open) noexcept {
+        counted_in_ = &open;
+        ++open;
+    }
+
     std::uint64_t bytes_in = 0;  // payload
     std::uint64_t bytes_out = 0;
     std::uint64_t generation = 0;  // of what its owner made it by
@@ -127,6 +133,7 @@ class endpoint {
     ssl_ptr ssl_;
     std::string cipher_out_;  // TLS records that the socket did not take yet
     session_slot_ptr sessions_;
+    std::uint64_t* counted_in_ = nullptr;
     bool failed_ = false;
     bool ending_ = false;  // our side has ended, or will once everything has left
 };

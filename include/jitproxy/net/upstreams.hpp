@@ -64,14 +64,18 @@ class upstreams {
     // Closes connections that were idle too long. Called at every tick.
     void tick(steady_time now);
 
-    std::uint64_t connects = 0;
+    std::uint64_t connects = 0;  // made, with TLS where it was wanted
+    std::uint64_t connect_failures = 0;
     std::uint64_t reuses = 0;
+    std::uint64_t idle_now = 0;  // in the pool
+    std::uint64_t open_now = 0;  // in the pool or in use
 
   private:
     struct idle {
         endpoint_ptr stream;
         steady_time since;
     };
+    [[nodiscard]] task<result<endpoint_ptr>> make(destination const& to, bool with_tls, waker& user, deadline& limit);
     [[nodiscard]] task<result<endpoint_ptr>> dial(destination const& to, policy::address_guard const& guard,
                                                   waker& user, deadline& limit);
     [[nodiscard]] task<result<void>> start_tls(endpoint& stream, destination const& to, deadline& limit, waker& user);

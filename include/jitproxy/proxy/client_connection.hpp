@@ -15,6 +15,7 @@
 #include "jitproxy/net/waker.hpp"
 #include "jitproxy/policy/rules.hpp"
 #include "jitproxy/proxy/admission.hpp"
+#include "jitproxy/proxy/request_record.hpp"
 
 namespace jitproxy::proxy {
 
@@ -37,6 +38,7 @@ struct client_side {
     bool const& cut;           // everything is to end at once
     std::string_view& served;  // the session of what is under way, for who closes it; empty: none
     own_upstream& own;
+    request_record& record;
 };
 
 class client_connection {
@@ -99,6 +101,7 @@ class client_connection {
     std::optional<inside_tunnel> inside_;
     std::string_view served_;  // the session of what is under way; empty: none
     own_upstream own_;
+    request_record record_;  // of the current request
     net::task<> root_;
 };
 

@@ -71,6 +71,10 @@ class exchange_driver {
     [[nodiscard]] moved pump_down();  // response head and body; arms what it waits for
     moved lose_client();
     void release_upstream();
+    void count_bytes();  // of the attempt so far
+    void note(event const& e);
+    void add_time(std::chrono::microseconds& to, steady_time since) const;
+    void end_asking(escalation how, steady_time since);
 
     client_side client_;
     worker& worker_;
@@ -111,6 +115,7 @@ class exchange_driver {
     errc answer_failure_ = errc::connection_closed;  // how its body was broken
     bool keep_alive_ = true;
     bool client_lost_ = false;
+    bool granted_ = false;      // a permission was, in this exchange
     bool half_closed_ = false;  // the client has ended its side while the origin was silent
 };
 

@@ -16,6 +16,8 @@
 #include "jitproxy/jit/task_manager.hpp"
 #include "jitproxy/net/resolver.hpp"
 #include "jitproxy/policy/rules.hpp"
+#include "jitproxy/proxy/counters.hpp"
+#include "jitproxy/proxy/request_record.hpp"
 
 namespace jitproxy::proxy {
 
@@ -47,7 +49,8 @@ struct server_options {
     unsigned workers = 1;
     proxy::timeouts timeouts;
     proxy::limits limits;
-    bool session_required = false;  // [session] default = "required"
+    request_log logged = request_log::all;  // which requests get a line in the log
+    bool session_required = false;          // [session] default = "required"
     // Local users that may connect, judged by whose the client's socket is; empty: whoever can reach the listener.
     std::vector<uid_t> allow_users;
     // Clients that were refused for that: why the latest was, and how many since the last call. On a worker's thread,
@@ -56,12 +59,6 @@ struct server_options {
     net::resolver_options resolver;
     std::string temporary_directory;     // for replay files; empty: the system's
     std::function<steady_time()> clock;  // what deadlines are counted by; empty: the steady clock; tests
-};
-
-struct counters {  // sums over the workers
-    std::uint64_t connections = 0, open_connections = 0, requests = 0, tunnels = 0, escalations = 0, errors = 0,
-                  users_denied = 0;
-    std::uint64_t upstream_connects = 0, upstream_reuses = 0, bytes_up = 0, bytes_down = 0;
 };
 
 // Made and used on the control thread. Workers have threads of their own; the task manager is only ever called on the
@@ -83,6 +80,9 @@ class server final : public jit::snapshot_sink {
     // New configuration for requests that begin from now on. Connections and sessions stay.
     // Errors: configuration (a ca_file or client certificate); then the old one stays.
     [[nodiscard]] result<void> replace_rules(policy::rules_ptr rules, std::shared_ptr<ca::authority const> authority);
+
+    // Of requests that end from now on.
+    void set_request_log(request_log which);
 
     // Calls back on the control thread once every worker has come round.
     void when_alive(std::function<void()> done);

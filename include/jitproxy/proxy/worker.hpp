@@ -1,7 +1,6 @@
 // One worker: a thread with its own io_context, listener, pool, sessions and connections. Workers share nothing on the
 // hot path.
 #pragma once
-#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -20,6 +19,7 @@
 #include "jitproxy/proxy/control_link.hpp"
 #include "jitproxy/proxy/leaf_contexts.hpp"
 #include "jitproxy/proxy/replay.hpp"
+#include "jitproxy/proxy/request_record.hpp"
 #include "jitproxy/proxy/server.hpp"
 #include "jitproxy/proxy/sessions.hpp"
 
@@ -62,6 +62,8 @@ class worker {
 
     void remove(client_connection* connection);    // deferred: never from within the connection's own coroutine
     void note_use(std::string const& session_id);  // tells the task manager, at most once a second a session
+    [[nodiscard]] steady_time now() const { return options.clock ? options.clock() : std::chrono::steady_clock::now(); }
+    void over(request_record const& r);  // the request was served, one way or another: counts it, writes its line
     [[nodiscard]] std::string const& date() const noexcept { return date_; }  // for Date fields; to the second
 
     // What connections work with.
@@ -78,14 +80,9 @@ class worker {
     std::vector<char> scratch;  // body bytes on their way; used between two suspensions only
     replay_limits replay;
     bool draining = false;
+    request_log logged = request_log::all;  // which requests get a line
 
-    struct tally {  // written by this thread alone, read by others
-        std::atomic<std::uint64_t> connections{0}, open{0}, requests{0}, tunnels{0}, escalations{0}, errors{0},
-            users_denied{0}, up{0}, down{0}, connects{0}, reuses{0};
-        static void add(std::atomic<std::uint64_t>& counter, std::uint64_t n = 1) noexcept {
-            counter.store(counter.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
-        }
-    } counts;
+    traffic counts;
 
   private:
     void accept_on(std::size_t index);
@@ -94,11 +91,13 @@ class worker {
     [[nodiscard]] result<admission::place> admit(int socket);
     [[nodiscard]] std::optional<error> judge_user(int socket);
     void tell_denied(error const& why);
+    void tell_connections();  // to origins, as `upstreams` counts them
     void arm_tick();
     void tick();
     void check_empty();
 
     std::vector<acceptor> acceptors_;
+    log::line line_;  // of the request that is over
     std::string date_;
     std::time_t dated_ = 0;    // the second that date_ says
     std::size_t refused_ = 0;  // connections without a place, which are being told why

@@ -109,3 +109,53 @@ TEST_CASE("levels below the minimum write nothing") {
         CHECK_FALSE(log::enabled(level::off));
     }
 }
+
+TEST_CASE("a journald record is a datagram of fields, and its message alone tells the story") {
+    captured_log const log{log::level::debug, log::format::journald};
+    log::warning("two\nlines", {{"session", "s_1"}, {"n", 5}, {"text", "a b"}});
+    REQUIRE(lines.size() == 1);
+    CHECK(lines[0] ==
+          "PRIORITY=4\nSYSLOG_IDENTIFIER=jitproxy\nJITPROXY_SESSION=s_1\nJITPROXY_N=5\nJITPROXY_TEXT=a b\n"
+          "MESSAGE=two\\nlines session=s_1 n=5 text=\"a b\"\n");
+    log::debug("d");
+    log::info("i");
+    log::error("e");
+    CHECK(lines[1].starts_with("PRIORITY=7\n"));
+    CHECK(lines[2].starts_with("PRIORITY=6\n"));
+    CHECK(lines[3].starts_with("PRIORITY=3\n"));
+}
+
+TEST_CASE("a value with a line end cannot make a field of its own in the journal") {
+    captured_log const log{log::level::info, log::format::journald};
+    log::info("m", {{"text", "x\nMESSAGE=forged"}});
+    REQUIRE(lines.size() == 1);
+    CHECK(lines[0] ==
+          "PRIORITY=6\nSYSLOG_IDENTIFIER=jitproxy\nJITPROXY_TEXT\n"
+          "\x10\0\0\0\0\0\0\0x\nMESSAGE=forged\nMESSAGE=m text=\"x\\nMESSAGE=forged\"\n"sv);
+}
+
+TEST_CASE("a line that is used again holds nothing of the one before") {
+    using namespace std::chrono_literals;
+    log::line l;
+    std::chrono::system_clock::time_point const when{1'700'000'000'007ms};
+    l.begin(log::format::text, log::level::info, "first", when);
+    l.add("secret", "of the first");
+    l.end();
+    l.begin(log::format::text, log::level::info, "second", when + 1ms);
+    l.add_count("n", 18'446'744'073'709'551'615ULL);
+    l.add_milliseconds("a_ms", 1us);
+    l.add_milliseconds("b_ms", 12'345'670us);
+    l.add_milliseconds("c_ms", -7us);
+    l.end();
+    CHECK(l.record() ==
+          "2023-11-14T22:13:20.008Z info second n=18446744073709551615 a_ms=0.001 b_ms=12345.670 c_ms=0.000");
+    l.begin(log::format::json, log::level::error, "third", when + 1s);
+    l.add("k", "v");
+    l.add_milliseconds("ms", 1500us);
+    l.end();
+    CHECK(l.record() == R"({"time":"2023-11-14T22:13:21.007Z","level":"error","message":"third","k":"v","ms":1.500})");
+    l.begin(log::format::journald, log::level::info, "fourth", when);
+    l.end();
+    CHECK(l.record() == "PRIORITY=6\nSYSLOG_IDENTIFIER=jitproxy\nMESSAGE=fourth\n");
+    CHECK(l.text() == "2023-11-14T22:13:20.007Z info fourth");
+}

@@ -207,6 +207,13 @@ TEST_CASE("health, readiness and metrics") {
         INFO(line);
         CHECK(metrics.body.find(line) != std::string::npos);
     }
+    CHECK(metrics.body.find("jitproxy_recovered_tasks_total{result=\"uncertain\"} 0\n") != std::string::npos);
+    CHECK(metrics.body.find("jitproxy_oldest_pending_seconds 0\n") != std::string::npos);
+    (void)w.pending_request();
+    w.clock.advance(seconds{40});
+    auto const later = w.call("GET", "/metrics").body;
+    CHECK(later.find("jitproxy_pending_requests 1\n") != std::string::npos);
+    CHECK(later.find("jitproxy_oldest_pending_seconds 40\n") != std::string::npos);
     world unready(false);
     CHECK(unready.call("GET", "/healthz").status == 200);
     auto const not_ready = unready.call("GET", "/readyz");

@@ -56,6 +56,21 @@ TEST_CASE("Prometheus' text format") {
           "# HELP b B\n# TYPE b gauge\nb{x=\"q\\\"\\\\\\n\",y=\"2\"} 1\nb{x=\"r\"} 2\n");
 }
 
+TEST_CASE("a histogram: cumulative buckets, the largest of them for everything, then sum and count") {
+    static constexpr std::array bounds{0.005, 1.0, 300.0};
+    distribution seen(bounds);
+    seen.counts = {2, 0, 3, 1};
+    seen.sum = 12'000'000'000'123'456;  // more than a double holds
+    CHECK(render_metrics({{"w_seconds", "W", metric_kind::histogram, 0, {{"api", "a\"b"}}, seen},
+                          {"w_seconds", "W", metric_kind::histogram, 0, {}, distribution(bounds)}}) ==
+          "# HELP w_seconds W\n# TYPE w_seconds histogram\n"
+          "w_seconds_bucket{api=\"a\\\"b\",le=\"0.005\"} 2\nw_seconds_bucket{api=\"a\\\"b\",le=\"1\"} 2\n"
+          "w_seconds_bucket{api=\"a\\\"b\",le=\"300\"} 5\nw_seconds_bucket{api=\"a\\\"b\",le=\"+Inf\"} 6\n"
+          "w_seconds_sum{api=\"a\\\"b\"} 12000000000.123456\nw_seconds_count{api=\"a\\\"b\"} 6\n"
+          "w_seconds_bucket{le=\"0.005\"} 0\nw_seconds_bucket{le=\"1\"} 0\nw_seconds_bucket{le=\"300\"} 0\n"
+          "w_seconds_bucket{le=\"+Inf\"} 0\nw_seconds_sum 0.000000\nw_seconds_count 0\n");
+}
+
 TEST_CASE("every listener gets every event, as a server-sent event") {
     event_hub hub;
     int woken = 0;

@@ -147,6 +147,32 @@ TEST_CASE("a connection that was idle too long is closed at the tick that finds 
     CHECK_FALSE(w.has_idle());
 }
 
+TEST_CASE("how many connections there are, and how many of them rest, is known") {
+    pool w;
+    w.from->tick(w.now);
+    auto first = w.connect();
+    auto second = w.connect();
+    w.from->give_back(w.to, std::move(first.stream));
+    CHECK(w.from->open_now == 2);
+    CHECK(w.from->idle_now == 1);
+    auto again = w.from->take_idle(w.to, w.user);
+    REQUIRE(again != nullptr);
+    second.stream.reset();
+    CHECK(w.from->open_now == 1);
+    CHECK(w.from->idle_now == 0);
+    w.from->give_back(w.to, std::move(again));
+    CHECK(w.from->idle_now == 1);
+    w.from->tick(w.now + w.options.pool_idle);
+    CHECK(w.from->idle_now == 0);
+    CHECK(w.from->open_now == 0);
+    auto last = w.connect();
+    w.from->give_back(w.to, std::move(last.stream));
+    w.from->set_reach({rules_for(), nullptr});
+    CHECK(w.from->idle_now == 0);
+    CHECK(w.from->open_now == 0);
+    CHECK(w.from->connect_failures == 0);
+}
+
 TEST_CASE("an idle connection that is not quiet any more is never used again; an older one that is, is") {
     pool w;
     auto good = w.connect();
@@ -248,6 +274,8 @@ TEST_CASE("a connection that would end at this proxy itself is refused") {
     who.start(*w.from, to_origin(scheme::http, host, w.site.port()));
     CHECK(who.fail().code == errc::loop);
     CHECK(w.from->connects == 0);
+    CHECK(w.from->connect_failures == 1);
+    CHECK(w.from->open_now == 0);
     w.from->set_own_ports({1});
     who.start(*w.from, to_origin(scheme::http, host, w.site.port()));
     CHECK(who.finish() != nullptr);

@@ -138,6 +138,22 @@ TEST_CASE("of many hosts only the first has the log warn") {
     CHECK(warnings() == 1);
 }
 
+TEST_CASE("what was at hand and what was minted is counted, over reloads too") {
+    test::directory const directory;
+    auto const authority = authority_in(directory, one_day * 365);
+    auto const counts = std::make_shared<proxy::leaf_counts>();
+    {
+        proxy::leaf_contexts contexts(authority, counts);
+        for (int i = 0; i != 3; ++i) REQUIRE(contexts.context(host, noon).has_value());
+        CHECK(contexts.size() == 1);
+    }
+    proxy::leaf_contexts anew(authority, counts);
+    CHECK(anew.size() == 0);
+    REQUIRE(anew.context(host, noon).has_value());
+    CHECK(counts->hits == 2);
+    CHECK(counts->misses == 2);
+}
+
 TEST_CASE("without a CA nothing is intercepted") {
     proxy::leaf_contexts contexts(nullptr);
     auto const none = contexts.context(host, noon);

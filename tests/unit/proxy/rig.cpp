@@ -169,6 +169,7 @@ rig::rig(rig_options o) {
     options.workers = o.workers;
     options.limits = o.limits;
     options.timeouts = o.timeouts;
+    options.logged = o.logged;
     options.session_required = o.session_required;
     options.clock = [this] { return std::chrono::steady_clock::now() + milliseconds(ahead_ms_.load()); };
     if (o.intercept) {

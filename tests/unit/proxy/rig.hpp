@@ -108,6 +108,7 @@ struct rig_options {
     bool deny_by_default = false;
     proxy::limits limits;
     proxy::timeouts timeouts;
+    request_log logged = request_log::none;
     unsigned workers = 1;
 };
 
