@@ -188,6 +188,11 @@ result<void> server::replace_rules(policy::rules_ptr rules, std::shared_ptr<ca::
     return {};
 }
 
+void server::replace_limits(proxy::limits const& l) {
+    impl_->places.set_most(l.connections, l.session_connections);
+    impl_->everywhere([l](worker& w) { w.set_limits(l); });
+}
+
 void server::when_alive(std::function<void()> done) {
     impl_->ask_all([](worker&, auto through) { through(); }, std::move(done));
 }

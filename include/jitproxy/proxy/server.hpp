@@ -76,6 +76,10 @@ class server final : public jit::snapshot_sink {
     // Errors: configuration (a ca_file or client certificate); then the old one stays.
     [[nodiscard]] result<void> replace_rules(policy::rules_ptr rules, std::shared_ptr<ca::authority const> authority);
 
+    // For heads, bodies and connections that begin from now on; a body that is being kept for replay may grow to the
+    // new size. Connections beyond a lower limit stay.
+    void replace_limits(proxy::limits const& l);
+
     // Calls back on the control thread once every worker has come round.
     void when_alive(std::function<void()> done);
 
