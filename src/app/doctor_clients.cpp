@@ -38,12 +38,12 @@ void check_trust(findings& f, config const& c, variable_lookup const& variables)
     bool prepared = false;
     bool good = true;
     for (auto const& client : clients) {
-        if (!program_found(client.program, variables)) continue;
+        if (root.empty() || !program_found(client.program, variables)) continue;
         for (std::string const name : client.trust) {
             auto const value = variables(name);
             if (!value) continue;
             prepared = true;
-            if (name == "JAVA_TOOL_OPTIONS" || root.empty() || read_text_file(*value).value_or("").find(root) != std::string::npos) break;
+            if (name == "JAVA_TOOL_OPTIONS" || read_text_file(*value).value_or("").find(root) != std::string::npos) break;
             good = false;
             f.warning("ca_trust",
                       std::string(client.program) + " would not trust the proxy in this shell: " + name + " names " +
