@@ -82,7 +82,8 @@ void check_origin(findings& f, visitor& from, policy::api_ptr const& api, std::s
     to.origin = http::origin_of(to.scheme, to.authority);
     auto const name = "API " + api->name + ": ";
     auto const found = from.visit(to, true);
-    if (found) return f.ok("api", name + to.origin + " can be reached" + (plain ? "" : ", and its certificate is good"));
+    if (found)
+        return f.ok("api", name + to.origin + " can be reached" + (plain ? "" : ", and its certificate is good"));
     if (found.error().code == errc::tls_failed && api->allow_plain_http)
         return f.ok("api", name + to.origin + " can be reached, and speaks no TLS (allow_plain_http is set)");
     f.failure("api", name + found.error().detail, how_to_mend(found.error()));
@@ -91,8 +92,7 @@ void check_origin(findings& f, visitor& from, policy::api_ptr const& api, std::s
 }  // namespace
 
 void examine_apis(findings& f, config const& c) {
-    if (c.apis.empty())
-        return f.failure("api", "no API is protected", "name one with [[api]] or --protect HOST");
+    if (c.apis.empty()) return f.failure("api", "no API is protected", "name one with [[api]] or --protect HOST");
     auto const rules = make_rules(c);
     if (!rules) return;  // of a configuration with errors, which are told already
     auto const tls = net::upstream_tls::create((*rules)->apis());

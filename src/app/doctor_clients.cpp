@@ -31,7 +31,8 @@ std::vector<client> const clients{
 void check_trust(findings& f, config const& c, variable_lookup const& variables) {
     std::string found;
     for (auto const& client : clients)
-        if (program_found(client.program, variables)) found += (found.empty() ? "" : ", ") + std::string(client.program);
+        if (program_found(client.program, variables))
+            found += (found.empty() ? "" : ", ") + std::string(client.program);
     if (found.empty()) return f.ok("ca_trust", "no client that is known by name is installed here");
     auto const state = state_directory(c, variables);
     auto const root = state ? read_text_file(*state / "ca.pem").value_or("") : std::string{};
@@ -43,7 +44,8 @@ void check_trust(findings& f, config const& c, variable_lookup const& variables)
             auto const value = variables(name);
             if (!value) continue;
             prepared = true;
-            if (name == "JAVA_TOOL_OPTIONS" || read_text_file(*value).value_or("").find(root) != std::string::npos) break;
+            if (name == "JAVA_TOOL_OPTIONS" || read_text_file(*value).value_or("").find(root) != std::string::npos)
+                break;
             good = false;
             f.warning("ca_trust",
                       std::string(client.program) + " would not trust the proxy in this shell: " + name + " names " +

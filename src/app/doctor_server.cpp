@@ -59,8 +59,8 @@ void check_reachable(findings& f, config const& c, boost::asio::io_context& io) 
     request.target = at->prefix + "/";
     request.repeatable = true;
     auto const sent = std::chrono::system_clock::now();
-    auto const answer = wait_for<lumoauth::wire_answer>(
-        io, [&](auto done) { transport.send(std::move(request), std::move(done)); });
+    auto const answer =
+        wait_for<lumoauth::wire_answer>(io, [&](auto done) { transport.send(std::move(request), std::move(done)); });
     if (!answer) return f.failure("authorization_server", answer.error().detail, how_to_mend(answer.error(), c));
     f.ok("authorization_server", at->origin() + " answers");
     judge_clock(f, answer->date, sent, std::chrono::system_clock::now());
@@ -72,8 +72,8 @@ void check_agent(findings& f, config const& c, agent const& who, jit::agent_inde
     auto const token =
         wait_for<jit::access_token>(io, [&](auto done) { as.fetch_agent_token(index, std::move(done)); });
     if (!token) return f.failure("credentials", name + "token: " + token.error().detail, how_to_mend(token.error(), c));
-    f.ok("credentials", name + "the authorization server knows it (token for " +
-                            std::to_string(token->expires_in.count()) + " s)");
+    f.ok("credentials",
+         name + "the authorization server knows it (token for " + std::to_string(token->expires_in.count()) + " s)");
     jit::task_order order;
     order.name = "jitproxy doctor";
     auto const task = wait_for<jit::task>(io, [&](auto done) { as.create_task(token->value, order, std::move(done)); });

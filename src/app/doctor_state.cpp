@@ -25,17 +25,17 @@ void check_room(findings& f, config const& c, fs::path const& state, variable_lo
             "disk_space", "the file system of the state directory is full",
             "make room: no session can be opened, and no permission asked for, that is not in the journal first");
     if (kept.available < enough_room)
-        return f.warning("disk_space",
-                         "the file system of the state directory has " + std::to_string(kept.available >> 20) +
-                             " MiB left",
-                         "make room before the journal cannot grow any more");
+        return f.warning(
+            "disk_space",
+            "the file system of the state directory has " + std::to_string(kept.available >> 20) + " MiB left",
+            "make room before the journal cannot grow any more");
     auto const temporary = variables("TMPDIR").value_or("/tmp");
     auto const bodies = fs::space(temporary, ec);
     if (!ec && bodies.available < c.limits.replay_file)
-        return f.warning("disk_space",
-                         temporary + " has less room than limits.replay_file (" + format_size(c.limits.replay_file) +
-                             ")",
-                         "make room, or set TMPDIR: a long request body that cannot be kept is not sent again");
+        return f.warning(
+            "disk_space",
+            temporary + " has less room than limits.replay_file (" + format_size(c.limits.replay_file) + ")",
+            "make room, or set TMPDIR: a long request body that cannot be kept is not sent again");
     f.ok("disk_space", "there is room for the journal and for request bodies");
 }
 
@@ -46,8 +46,7 @@ void check_journal(findings& f, fs::path const& state) {
     if (left.has_error() && left.error().code == errc::in_use) return f.ok("journal", "in use: " + left.error().detail);
     if (!left) return f.failure("journal", "the journal cannot be used", left.error().detail);
     if (*left == 0) return f.ok("journal", "the journal is whole, and nothing in it is open");
-    f.warning("journal",
-              "the journal holds " + std::to_string(*left) + " tasks that are not confirmed to be complete",
+    f.warning("journal", "the journal holds " + std::to_string(*left) + " tasks that are not confirmed to be complete",
               "start the daemon: it completes them");
 }
 
@@ -62,8 +61,9 @@ void check_ca(findings& f, fs::path const& state) {
     auto const root = read_text_file(state / "ca.pem").value_or("");
     if (root.empty() || read_text_file(state / "ca-bundle.pem").value_or("").find(root) == std::string::npos)
         return f.failure("ca",
-                         (state / "ca-bundle.pem").string() + " does not hold the local CA's root: what replaces its "
-                                                              "roots by it would not trust the proxy",
+                         (state / "ca-bundle.pem").string() +
+                             " does not hold the local CA's root: what replaces its "
+                             "roots by it would not trust the proxy",
                          "run `jitproxy ca init`, and restart agents");
     f.ok("ca", "the local CA is in " + (state / "ca.pem").string() + ", and in the bundle beside it");
 }
