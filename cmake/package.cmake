@@ -5,7 +5,7 @@ include(GNUInstallDirs)
 install(FILES systemd/jitproxy.service systemd/jitproxy.socket DESTINATION lib/systemd/system COMPONENT jitproxy)
 install(FILES systemd/user/jitproxy.service DESTINATION lib/systemd/user COMPONENT jitproxy)
 install(FILES systemd/jitproxy.sysusers DESTINATION lib/sysusers.d RENAME jitproxy.conf COMPONENT jitproxy)
-install(FILES config/jitproxy.toml config/minimal.toml
+install(FILES config/jitproxy.toml config/minimal.toml config/sidecar.toml config/hardened.toml
   DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/jitproxy/examples COMPONENT jitproxy)
 install(FILES packaging/man/jitproxy.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT jitproxy)
 install(FILES packaging/man/jitproxy.toml.5 DESTINATION ${CMAKE_INSTALL_MANDIR}/man5 COMPONENT jitproxy)

@@ -51,7 +51,7 @@ _jitproxy() {
         "serve") COMPREPLY=($(compgen -W '-h --help -c --config --protect --listen --url --tenant --org-id --client-id --client-secret-file --state --log-level --log-format --control' -- "$cur")) ;;
         "run") COMPREPLY=($(compgen -W '-h --help -c --config --protect --listen --url --tenant --org-id --client-id --client-secret-file --state --log-level --log-format --control --name --type --agent --on-behalf-of --user-token-file --justification' -- "$cur")) ;;
         "check") COMPREPLY=($(compgen -W '-h --help -c --config --protect --listen --url --tenant --org-id --client-id --client-secret-file --state --log-level --log-format --control' -- "$cur")) ;;
-        "doctor") COMPREPLY=($(compgen -W '-h --help -c --config --protect --listen --url --tenant --org-id --client-id --client-secret-file --state --log-level --log-format --control' -- "$cur")) ;;
+        "doctor") COMPREPLY=($(compgen -W '-h --help -c --config --protect --listen --url --tenant --org-id --client-id --client-secret-file --state --log-level --log-format --control --json' -- "$cur")) ;;
         "status") COMPREPLY=($(compgen -W '-h --help --json -c --config --control' -- "$cur")) ;;
         "demo") COMPREPLY=($(compgen -W '-h --help -y --yes --keep --emulator' -- "$cur")) ;;
         "session") COMPREPLY=($(compgen -W 'open list show close -h --help' -- "$cur")) ;;

@@ -90,6 +90,7 @@ complete -c jitproxy -n '__fish_seen_subcommand_from doctor' -l state -x -a '(__
 complete -c jitproxy -n '__fish_seen_subcommand_from doctor' -l log-level -x -a 'debug info warning error off' -d 'debug, info, warning, error or off'
 complete -c jitproxy -n '__fish_seen_subcommand_from doctor' -l log-format -x -a 'auto text json journald' -d 'auto, text, json or journald'
 complete -c jitproxy -n '__fish_seen_subcommand_from doctor' -l control -x -d 'Control socket or address ($JITPROXY_CONTROL)'
+complete -c jitproxy -n '__fish_seen_subcommand_from doctor' -l json -d 'As JSON'
 complete -c jitproxy -n '__fish_seen_subcommand_from status' -s h -l help -d 'Print this help message and exit'
 complete -c jitproxy -n '__fish_seen_subcommand_from status' -l json -d 'As JSON'
 complete -c jitproxy -n '__fish_seen_subcommand_from status' -s c -l config -r -F -d 'Configuration file ($JITPROXY_CONFIG)'

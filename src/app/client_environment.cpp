@@ -204,17 +204,21 @@ environment merge_environment(environment session, variable_lookup const& inheri
     return session;
 }
 
-bool java_found(variable_lookup const& variables) {
-    auto const runs = [](std::string const& file) { return access(file.c_str(), X_OK) == 0; };
-    if (auto const home = variables("JAVA_HOME"); home && runs(*home + "/bin/java")) return true;
+bool program_found(std::string_view name, variable_lookup const& variables) {
     auto const path = variables("PATH").value_or("/usr/local/bin:/usr/bin:/bin");
     for (std::string_view rest = path;;) {
         auto const colon = rest.find(':');
-        if (auto const directory = rest.substr(0, colon); !directory.empty() && runs(std::string(directory) + "/java"))
+        if (auto const directory = rest.substr(0, colon);
+            !directory.empty() && access((std::string(directory) + "/" + std::string(name)).c_str(), X_OK) == 0)
             return true;
         if (colon == std::string_view::npos) return false;
         rest = rest.substr(colon + 1);
     }
+}
+
+bool java_found(variable_lookup const& variables) {
+    auto const home = variables("JAVA_HOME");
+    return (home && access((*home + "/bin/java").c_str(), X_OK) == 0) || program_found("java", variables);
 }
 
 std::vector<std::string> command_environment(std::vector<std::string> const& inherited, environment const& ours) {

@@ -9,9 +9,10 @@ int check(common_options const& o) {
     auto const loaded = load_with(o, true);
     if (report_problems(loaded)) return exit_bad_configuration;
     for (auto const& warning : loaded.warnings) std::cerr << "warning: " << warning << "\n";
-    std::cout << "# " << (loaded.file.empty() ? "no file" : loaded.file) << "\n" << render_config(loaded.value);
+    std::cout << toml_comment(loaded.file.empty() ? "no file" : loaded.file) << "\n"
+              << render_config(loaded.value, loaded.origins);
     for (auto const& a : loaded.agents)
-        std::cout << "# client secret of agent " << a.name << ": " << a.secret_from << " (hidden)\n";
+        std::cout << toml_comment("client secret of agent " + a.name + ": " + a.secret_from + " (hidden)") << "\n";
     return exit_done;
 }
 

@@ -23,7 +23,7 @@ struct parsed {
     demo_options demo;
     std::string env_session;
     std::string env_format = "sh";
-    bool status_json = false;
+    bool as_json = false;
     bool ca_bundle = false;
     std::function<int()> command;
 };
@@ -121,11 +121,12 @@ void add_daemon_commands(CLI::App& app, parsed& p) {
                               [&p] { return check(p.common); });
     add_settings(check_app, p);
     auto& doctor_app = command(app, p, "doctor", "Try each link of the chain, and say how to mend what fails",
-                               [&p] { return doctor(p.common); });
+                               [&p] { return doctor(p.common, p.as_json); });
     add_settings(doctor_app, p);
+    doctor_app.add_flag("--json", p.as_json, "As JSON");
     auto& status_app =
-        command(app, p, "status", "What the daemon is doing", [&p] { return status(p.common, p.status_json); });
-    status_app.add_flag("--json", p.status_json, "As JSON");
+        command(app, p, "status", "What the daemon is doing", [&p] { return status(p.common, p.as_json); });
+    status_app.add_flag("--json", p.as_json, "As JSON");
     add_file(status_app, p);
     add_control(status_app, p);
     auto& demo_app = command(app, p, "demo", "The whole story on this machine, with the built-in emulator",

@@ -225,12 +225,9 @@ std::vector<control::listener_info> composition::listeners() const {
 
 // Other secrets of the same agents count from the next call on. Who the agents are cannot change.
 void composition::impl::replace_credentials(std::vector<agent> const& agents) const {
-    auto const same = [](lumoauth::credentials const& now, agent const& next) {
-        return now.client_id == next.client_id;
-    };
-    if (!std::equal(credentials->begin(), credentials->end(), agents.begin(), agents.end(), same)) return;
-    for (std::size_t i = 0; i != agents.size(); ++i)
-        (*credentials)[i] = {agents[i].client_id, agents[i].client_secret, agents[i].scope};
+    for (auto& now : *credentials)
+        for (auto const& next : agents)
+            if (next.client_id == now.client_id) now = {next.client_id, next.client_secret, next.scope};
     manager->credentials_changed();
 }
 
@@ -244,13 +241,17 @@ result<void> composition::replace(config const& c, std::vector<agent> const& age
     if (!authority) return authority.error();
     if (auto replaced = now.proxy->replace_rules(*rules, *authority); !replaced) return replaced;
     now.authority = *authority;
+    now.proxy->replace_limits(limit_settings(c));
     now.replace_credentials(agents);
     configure_log(c);
     now.proxy->set_request_log(request_log_of(c));
     for (auto const& name : settings_that_need_a_restart(now.settings, c))
         log::warning("changed, but takes effect only with the next start", {{"key", name}});
     now.settings.apis = c.apis;
+    auto name_servers = std::move(now.settings.egress.name_servers);  // these stay: told again at the next reload
     now.settings.egress = c.egress;
+    now.settings.egress.name_servers = std::move(name_servers);
+    now.settings.limits = c.limits;
     now.settings.log = c.log;
     now.settings.ca = c.ca;
     return {};

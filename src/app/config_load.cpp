@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
-#include <sstream>
 
 #include "jitproxy/app/config_keys.hpp"
 #include "jitproxy/app/config_reader.hpp"
@@ -26,19 +24,14 @@ constexpr variable_key variables_of_keys[] = {
     {"AGENT_CLIENT_ID", "authorization_server", "client_id"},
 };
 
-std::optional<std::string> read_file(std::string const& path) {
-    std::ifstream in(path, std::ios::binary);
-    if (!in) return std::nullopt;
-    std::ostringstream text;
-    text << in.rdbuf();
-    if (in.bad()) return std::nullopt;
-    return std::move(text).str();
-}
-
 // tenant and org_id exclude each other: of two sources the higher one picks the style alone.
-void drop_other_style(std::string_view key, config& c) {
-    if (key == "tenant") c.authorization_server.org_id.clear();
-    if (key == "org_id") c.authorization_server.tenant.clear();
+void drop_other_style(std::string_view key, std::string const& source, config_reader& reader, config& c) {
+    auto& as = c.authorization_server;
+    if (key != "tenant" && key != "org_id") return;
+    auto& other = key == "tenant" ? as.org_id : as.tenant;
+    if (other.empty()) return;
+    other.clear();
+    reader.note(key == "tenant" ? "authorization_server.org_id" : "authorization_server.tenant", source);
 }
 
 void apply_variables(config_sources const& sources, config_reader& reader, config& c) {
@@ -47,7 +40,7 @@ void apply_variables(config_sources const& sources, config_reader& reader, confi
         auto const value = sources.variables(variable);
         if (!value) continue;
         if ((key == "tenant" || key == "org_id") && !style_dropped) {
-            drop_other_style(key, c);
+            drop_other_style(key, std::string(variable), reader, c);
             style_dropped = true;
         }
         reader.set(table, key, {*value}, std::string(variable), c);
@@ -63,7 +56,7 @@ void apply_flags(config_sources const& sources, config_reader& reader, config& c
         std::vector<std::string> values;  // a flag given again adds to a list
         for (auto const& other : sources.flags)
             if (other.table == flag.table && other.key == flag.key) values.push_back(other.value);
-        drop_other_style(flag.key, c);
+        drop_other_style(flag.key, flag.source, reader, c);
         reader.set(flag.table, flag.key, values, flag.source, c);
     }
 }
@@ -82,6 +75,8 @@ void apply_protect(config_sources const& sources, config_reader& reader, config&
         api.name = text;
         api.hosts = {(suffix ? "*." : "") + parsed->host};
         api.ports = {{parsed->port}};
+        auto const path = "api." + std::to_string(c.apis.size());
+        for (auto const* key : {"", ".name", ".hosts", ".ports"}) reader.note(path + key, "--protect");
         c.apis.push_back(std::move(api));
     }
 }
@@ -105,7 +100,7 @@ loaded_config load_config(config_sources const& sources) {
     if (!sources.file_text.empty()) {
         readable = reader.read(sources.file_text, out.value);
     } else if (!out.file.empty()) {
-        auto const text = read_file(out.file);
+        auto const text = read_text_file(out.file);
         if (text)
             readable = reader.read(*text, out.value);
         else
@@ -119,6 +114,7 @@ loaded_config load_config(config_sources const& sources) {
     // Of a file that cannot be read all else would seem to be missing.
     if (readable) check_config(out, reader, sources);
     out.problems = std::move(reader.problems());
+    out.origins = reader.origins();
     return out;
 }
 

@@ -8,6 +8,18 @@ namespace jitproxy::app {
 
 using type = config_node::type;
 
+namespace {
+
+// The tables that know a key of this name: "[approval] or [[api]]"; empty where none does.
+std::string home_of(std::string_view name) {
+    std::string out;
+    for (auto const& key : config_keys())
+        if (key.name == name) out += (out.empty() ? "" : " or ") + find_table(key.table)->heading();
+    return out;
+}
+
+}  // namespace
+
 std::string config_reader::at(position p) const {
     return file_ + ":" + std::to_string(p.line) + ":" + std::to_string(p.column);
 }
@@ -20,6 +32,18 @@ std::string config_reader::where(std::string const& path) const {
         rest = rest.substr(0, dot);
     }
     return file_.empty() ? "configuration" : at({});
+}
+
+std::map<std::string, std::string> config_reader::origins() const {
+    std::map<std::string, std::string> out;
+    for (auto const& [path, place] : places_) {
+        auto const file = file_ + ":";
+        if (!file_.empty() && place.starts_with(file))
+            out[path] = place.substr(0, place.rfind(':'));  // the column is for errors
+        else
+            out[path] = (place.starts_with("--") ? "flag " : "variable ") + place;
+    }
+    return out;
 }
 
 bool config_reader::read(std::string_view toml, config& out) {
@@ -130,7 +154,9 @@ void config_reader::unknown_key(std::string_view table, config_node::member cons
     for (auto const& key : config_keys())
         if (key.table == table) names.push_back(key.name);
     auto message = "unknown key \"" + member.name + "\" in " + find_table(table)->heading();
-    if (auto const near = nearest_name(member.name, names); !near.empty())
+    if (auto const home = home_of(member.name); !home.empty())
+        message += "; it belongs into " + home;
+    else if (auto const near = nearest_name(member.name, names); !near.empty())
         message += "; did you mean \"" + std::string(near) + "\"?";
     report(at(member.at), std::move(message));
 }
@@ -142,12 +168,8 @@ void config_reader::unknown_table(config_node::member const& member) {
         std::string("unknown ") + (member.value.kind == type::table ? "table" : "key") + " \"" + member.name + "\"";
     if (auto const near = nearest_name(member.name, names); !near.empty()) {
         message += "; did you mean \"" + std::string(near) + "\"?";
-    } else if (member.value.kind != type::table) {
-        for (auto const& key : config_keys()) {  // a key without its table
-            if (key.name != member.name) continue;
-            message += "; it belongs into [" + std::string(key.table) + "]";
-            break;
-        }
+    } else if (auto const home = home_of(member.name); !home.empty() && member.value.kind != type::table) {
+        message += "; it belongs into " + home;
     }
     report(at(member.at), std::move(message));
 }

@@ -135,23 +135,52 @@ std::string format_value(config_key const& key, slot const& where) {
                       where);
 }
 
-std::string render_config(config const& given) {
-    config c = given;  // slots are mutable
+std::string toml_comment(std::string_view text) {
+    std::string out = "# ";
+    for (char const ch : text) out += static_cast<unsigned char>(ch) < 0x20 || ch == 0x7f ? '?' : ch;
+    return out;
+}
+
+namespace {
+
+using origin_map = std::map<std::string, std::string>;
+
+std::string render(config c, origin_map const* origins) {  // a copy: slots are mutable
     std::string out;
+    auto const comment = [&](std::string const& path) -> std::string {
+        if (origins == nullptr) return {};
+        auto const found = origins->find(path);
+        return "  " + toml_comment(found == origins->end() ? "default" : found->second);
+    };
     for (auto const& table : config_tables()) {
-        auto const render = [&](auto const& where) {
+        auto const render_table = [&](std::string const& path, auto const& where) {
             out += (out.empty() ? "" : "\n") + table.heading() + "\n";
             for (auto const& key : config_keys())
                 if (key.table == table.name)
-                    out += std::string(key.name) + " = " + format_value(key, where(key)) + "\n";
+                    out += std::string(key.name) + " = " + format_value(key, where(key)) +
+                           comment(path + "." + std::string(key.name)) + "\n";
         };
-        if (!table.is_array) render([&](config_key const& key) { return key.at(c); });
-        if (table.name == "agent")
-            for (auto& a : c.agents) render([&](config_key const& key) { return key.at_agent(a); });
-        if (table.name == "api")
-            for (auto& a : c.apis) render([&](config_key const& key) { return key.at_api(a); });
+        std::string const name(table.name);
+        auto const path = [&](std::size_t i) { return name + "." + std::to_string(i); };
+        if (!table.is_array) render_table(name, [&](config_key const& key) { return key.at(c); });
+        if (name == "agent")
+            for (std::size_t i = 0; i != c.agents.size(); ++i)
+                render_table(path(i), [&](config_key const& key) { return key.at_agent(c.agents[i]); });
+        if (name == "api")
+            for (std::size_t i = 0; i != c.apis.size(); ++i)
+                render_table(path(i), [&](config_key const& key) { return key.at_api(c.apis[i]); });
     }
     return out;
+}
+
+}  // namespace
+
+std::string render_config(config const& c) {
+    return render(c, nullptr);
+}
+
+std::string render_config(config const& c, origin_map const& origins) {
+    return render(c, &origins);
 }
 
 std::string render_example() {

@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <fstream>
+#include <sstream>
 
 namespace jitproxy::app {
 namespace fs = std::filesystem;
@@ -57,6 +59,15 @@ fs::path runtime_directory(variable_lookup const& variables) {
     if (auto const runtime = absolute_variable(variables, "RUNTIME_DIRECTORY")) return *runtime;
     if (auto const xdg = absolute_variable(variables, "XDG_RUNTIME_DIR")) return *xdg / "jitproxy";
     return "/tmp/jitproxy-" + std::to_string(getuid());
+}
+
+std::optional<std::string> read_text_file(fs::path const& file) {
+    std::ifstream in(file, std::ios::binary);
+    if (!in) return std::nullopt;
+    std::ostringstream text;
+    text << in.rdbuf();
+    if (in.bad()) return std::nullopt;
+    return std::move(text).str();
 }
 
 result<void> ensure_directory(fs::path const& directory) {

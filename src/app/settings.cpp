@@ -53,6 +53,21 @@ lumoauth::client_options as_settings(config const& c, std::vector<agent> const& 
     return out;
 }
 
+proxy::limits limit_settings(config const& c) {
+    auto const& l = c.limits;
+    proxy::limits out;
+    out.head.start_line = l.request_line_bytes;
+    out.head.bytes = l.head_bytes;
+    out.head.fields = l.head_fields;
+    out.connections = l.connections;
+    out.session_connections = l.session_connections;
+    out.replay_memory = l.replay_memory;
+    out.replay_file = l.replay_file;
+    out.held_body = l.held_body;
+    out.pool_per_origin = l.pool_per_origin;
+    return out;
+}
+
 proxy::server_options server_settings(config const& c) {
     proxy::server_options out;
     for (auto const& text : c.listen.proxy) {
@@ -75,16 +90,7 @@ proxy::server_options server_settings(config const& c) {
     out.timeouts.pool_idle = t.pool_idle;
     out.timeouts.linger = t.linger;
     out.timeouts.drain = t.drain;
-    auto const& l = c.limits;
-    out.limits.head.start_line = l.request_line_bytes;
-    out.limits.head.bytes = l.head_bytes;
-    out.limits.head.fields = l.head_fields;
-    out.limits.connections = l.connections;
-    out.limits.session_connections = l.session_connections;
-    out.limits.replay_memory = l.replay_memory;
-    out.limits.replay_file = l.replay_file;
-    out.limits.held_body = l.held_body;
-    out.limits.pool_per_origin = l.pool_per_origin;
+    out.limits = limit_settings(c);
     for (auto const& user : c.listen.allow_users)
         if (auto const uid = find_user(user)) out.allow_users.push_back(*uid);
     // Somebody is to be kept out: where no name is known any more, that is everybody.
@@ -139,26 +145,31 @@ void configure_log(config const& c) {
     log::configure(level, form);
 }
 
+bool changes_at_reload(config_key const& key) {
+    static constexpr std::string_view tables[] = {"api", "egress", "limits", "ca", "log"};
+    if (key.table == "egress" && key.name == "name_servers") return false;  // each worker's resolver has them
+    bool const of_agent = key.table == "authorization_server" || key.table == "agent";
+    if (of_agent && (key.name == "client_secret_file" || key.name == "scope")) return true;
+    return std::find(std::begin(tables), std::end(tables), key.table) != std::end(tables);
+}
+
 std::vector<std::string> settings_that_need_a_restart(config const& now, config const& next) {
-    static constexpr std::string_view changeable[] = {"egress", "log", "ca", "authorization_server.client_secret_file",
-                                                      "authorization_server.scope"};  // and [[api]]
-    auto const can_change = [](std::string_view name) {
-        return std::find(std::begin(changeable), std::end(changeable), name) != std::end(changeable);
-    };
     config a = now;
     config b = next;
     std::vector<std::string> out;
     for (auto const& key : config_keys()) {
-        if (!key.at) continue;
+        if (changes_at_reload(key)) continue;
         auto const name = std::string(key.table) + "." + std::string(key.name);
-        bool const fixed = !can_change(key.table) && !can_change(name);
-        if ((fixed || name == "egress.name_servers") && format_value(key, key.at(a)) != format_value(key, key.at(b)))
-            out.push_back(name);
+        if (key.at != nullptr) {
+            if (format_value(key, key.at(a)) != format_value(key, key.at(b))) out.push_back(name);
+        } else if (key.at_agent != nullptr) {
+            auto const same = [&](agent_config& x, agent_config& y) {
+                return format_value(key, key.at_agent(x)) == format_value(key, key.at_agent(y));
+            };
+            if (!std::equal(a.agents.begin(), a.agents.end(), b.agents.begin(), b.agents.end(), same))
+                out.push_back(name);
+        }
     }
-    auto const who = [](agent_config const& x, agent_config const& y) {
-        return x.name == y.name && x.client_id == y.client_id;
-    };
-    if (!std::equal(a.agents.begin(), a.agents.end(), b.agents.begin(), b.agents.end(), who)) out.emplace_back("agent");
     return out;
 }
 

@@ -3,6 +3,7 @@
 
 #include "jitproxy/base/encoding.hpp"
 #include "jitproxy/emulator/handlers.hpp"
+#include "jitproxy/http/forward.hpp"
 
 namespace jitproxy::emulator {
 
@@ -107,6 +108,7 @@ void finish(world& w, request const& r, as_route const& to, reply& answer) {
         for (auto& f : answer.fields)
             if (iequals(f.name, "Content-Type")) f.value = w.forms.get("content_type");
     }
+    answer.fields.push_back({"Date", http::http_date(w.now())});  // RFC 9110 6.6.1; of the clock that `advance` moves
     w.record.as_call(r, w.tokens, name_of(to.to), answer.status);
 }
 

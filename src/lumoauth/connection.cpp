@@ -231,6 +231,7 @@ asio::awaitable<result<wire_answer>> connection::exchange(location const& at, st
     answer.status = parser->get().result_int();
     answer.retry_after = field(*parser, "Retry-After");
     answer.rate_limit_reset = field(*parser, "X-RateLimit-Reset");
+    answer.date = field(*parser, "Date");
     answer.body = std::move(parser->get().body());
     keep_ = parser->keep_alive() && buffer_.size() == 0;
     wipe_all(buffer_);

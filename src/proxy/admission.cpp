@@ -17,6 +17,12 @@ admission::place::~place() {
     if (from_ != nullptr) from_->leave(*this);
 }
 
+void admission::set_most(std::size_t most, std::size_t most_in_session) {
+    std::lock_guard const lock(mutex_);
+    most_ = most;
+    most_in_session_ = most_in_session;
+}
+
 std::optional<admission::place> admission::enter() {
     std::lock_guard const lock(mutex_);
     if (entered_ >= most_) return std::nullopt;

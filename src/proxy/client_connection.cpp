@@ -70,7 +70,7 @@ net::task<> client_connection::serve() {
 }
 
 net::task<client_connection::head_state> client_connection::read_head() {
-    auto const& limits = worker_.options.limits.head;
+    auto const& limits = worker_.limits.head;
     auto& buffer = stream_.buffer();
     http::head_search search;
     unsigned reads = 0;

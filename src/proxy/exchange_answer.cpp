@@ -12,7 +12,7 @@ constexpr unsigned most_interim = 16;  // 1xx heads before one answer
 
 result<exchange_driver::moved> exchange_driver::take_response_head() {
     auto& buffer = upstream_->buffer();
-    auto const& limits = worker_.options.limits.head;
+    auto const& limits = worker_.limits.head;
     for (;;) {
         auto const end = head_search_.find(buffer.data());
         if (end == 0) {
@@ -81,7 +81,7 @@ void exchange_driver::send_interim(std::string_view text) {
 // Keeps the beginning of the answer's body; the whole of it where it is short, so that the connection can be used again
 // at once.
 net::task<> exchange_driver::hold_body() {
-    auto const most = worker_.options.limits.held_body;
+    auto const most = worker_.limits.held_body;
     client_.limit.expires_after(worker_.options.timeouts.body_idle);
     while (!response_body_.complete() && held_.size() < most && !client_.cut && !client_.limit.expired()) {
         pieces body;

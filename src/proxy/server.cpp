@@ -194,6 +194,11 @@ void server::set_request_log(request_log which) {
     impl_->everywhere([which](worker& w) { w.logged = which; });
 }
 
+void server::replace_limits(proxy::limits const& l) {
+    impl_->places.set_most(l.connections, l.session_connections);
+    impl_->everywhere([l](worker& w) { w.set_limits(l); });
+}
+
 void server::when_alive(std::function<void()> done) {
     impl_->ask_all([](worker&, auto through) { through(); }, std::move(done));
 }

@@ -34,6 +34,7 @@ worker::worker(server_options const& o, std::string pseudonym, control_link& lin
       deadlines(o.clock ? o.clock() : std::chrono::steady_clock::now()),
       upstreams(io, buffers, upstream_options_of(o), o.resolver),
       scratch(scratch_size),
+      limits(o.limits),
       replay{o.limits.replay_memory, o.limits.replay_file, o.temporary_directory},
       ticker_(io.get_executor()) {}
 
@@ -46,6 +47,13 @@ void worker::set_routing(routing r) {
     upstreams.set_reach({r.rules, r.tls});
     for (auto const& api : r.rules->apis()) (void)counts.of(api->name);  // shown from the start, as nothing
     route = std::move(r);
+}
+
+void worker::set_limits(proxy::limits const& l) {
+    limits = l;
+    replay.memory = l.replay_memory;
+    replay.file = l.replay_file;
+    upstreams.set_pool_per_origin(l.pool_per_origin);
 }
 
 void worker::listen(acceptor socket) {

@@ -7,6 +7,7 @@ import pytest
 
 import agents
 import harness
+import raw
 
 DOCUMENT = "/v1/documents/doc_9982"
 
@@ -121,3 +122,40 @@ def test_env_formats(proxy):
         done = proxy.run("env", "--session", session["session_id"], "--format", form)
         assert done.returncode == 0 and re.search(pattern, done.stdout), done.stdout + done.stderr
     assert session["proxy_url"] == json.loads(done.stdout)["HTTPS_PROXY"]
+
+
+def test_reload_takes_up_limits_and_names_what_waits_for_a_restart(proxy, emulator):
+    """Lower limits count for the next head on a connection that stays; what cannot change is named, each time."""
+    session = proxy.open_session()
+    long_url = emulator.api_url + DOCUMENT + "?x=" + "y" * 2000
+    host = emulator.api_url.split("//")[1]
+
+    def status(wire, url):
+        return wire.ask(f"GET {url} HTTP/1.1\r\nHost: {host}\r\n{raw.basic(session)}\r\n").status
+
+    with raw.Wire(proxy.port) as open_before:
+        assert status(open_before, long_url) == 200
+        proxy.config["limits"] = {"request_line_bytes": 512}
+        proxy.config["timeouts"] = {"drain": "1s"}
+        proxy.config["egress"]["name_servers"] = ["127.0.0.1:5353"]
+        proxy.config_file.write_text(harness.toml(proxy.config))
+        for times in (1, 2):
+            proxy.process.send_signal(signal.SIGHUP)
+            proxy.log.wait_for("configuration reloaded", count=times)
+            for key in ("timeouts.drain", "egress.name_servers"):
+                proxy.log.wait_for(rf"takes effect only with the next start.*{re.escape(key)}", count=times)
+        assert "limits.request_line_bytes" not in proxy.log.text()
+        assert status(open_before, emulator.api_url + DOCUMENT) == 200
+        assert status(open_before, long_url) == 414
+    assert proxy.api_call("GET", f"/v1/sessions/{session['session_id']}")[0] == 200
+
+
+def test_check_says_where_each_value_is_from(checker):
+    text = harness.toml(checker.proxy.config)
+    done = checker(text, env={"LUMOAUTH_TENANT": "by-variable"})
+    line = text.split("\n").index('level = "debug"') + 1
+    assert f'level = "debug"  # {checker.proxy.config_file}:{line}\n' in done.stdout
+    assert 'tenant = "by-variable"  # variable LUMOAUTH_TENANT\n' in done.stdout
+    assert 'format = "text"  # default\n' in done.stdout
+    again = checker(done.stdout)
+    assert again.returncode == 0, again.stderr

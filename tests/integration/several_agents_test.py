@@ -5,6 +5,7 @@ import pytest
 
 import agents
 import emulator as emulator_module
+import harness
 
 DOCUMENT = "/v1/documents/doc_9982"
 SECRET = "second-secret"
@@ -78,6 +79,18 @@ def test_an_agent_with_bad_credentials_harms_no_other(emulator, make_proxy, tmp_
     assert proxy.api_call("POST", "/v1/reload")[0] == 200
     session = proxy.open_session(agent="second")
     assert task_agents(emulator)[session["task_id"]] == "agt_two"
+
+
+def test_a_reload_takes_up_a_secret_also_where_the_agents_cannot_change(make_proxy, tmp_path):
+    proxy = make_proxy(config={"agent": [second_agent(tmp_path, "wrong")]})
+    proxy.secrets.add(SECRET)
+    third = {**second_agent(tmp_path), "name": "third", "client_id": "agt_three"}
+    proxy.config["agent"].append(third)
+    proxy.config_file.write_text(harness.toml(proxy.config))
+    assert proxy.api_call("POST", "/v1/reload")[0] == 200
+    proxy.log.wait_for("takes effect only with the next start.*agent.client_id")
+    assert proxy.open_session(agent="second")["session_id"]
+    assert proxy.api_call("POST", "/v1/sessions", {"agent": "third"})[0] == 400  # not before that start
 
 
 def test_recovery_uses_the_agent_that_made_the_task(emulator, make_proxy, tmp_path):

@@ -34,6 +34,7 @@ struct client_access {
 // What a process that has `inherited` already is to be given: options of a user's own in JAVA_TOOL_OPTIONS and
 // GIT_CONFIG_* stay, earlier copies of ours are replaced; without a JVM at hand there is no JAVA_TOOL_OPTIONS.
 [[nodiscard]] environment merge_environment(environment session, variable_lookup const& inherited, bool java_found);
+[[nodiscard]] bool program_found(std::string_view name, variable_lookup const& variables);  // in PATH
 [[nodiscard]] bool java_found(variable_lookup const& variables);  // JAVA_HOME, or java in PATH
 
 // The whole environment of a command: `inherited` ("NAME=value" each) with `ours` in place of its copies, and without

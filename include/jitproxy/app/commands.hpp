@@ -34,7 +34,7 @@ int fail(error const& e);
 int serve(common_options const& o);
 int check(common_options const& o);
 int status(common_options const& o, bool as_json);
-int doctor(common_options const& o);
+int doctor(common_options const& o, bool as_json);
 
 struct order_options {  // of a session
     std::string name, type, agent, on_behalf_of, justification, user_token_file, parent;

@@ -1,5 +1,6 @@
 // One description of every configuration key: it drives reading, `check`'s output, the example file and the reference.
 #pragma once
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -91,6 +92,9 @@ struct config_table {
 
 // The effective configuration as TOML: every key, no secret (there is none in it).
 [[nodiscard]] std::string render_config(config const& c);
+// The same, each line with a comment that says where its value is from; what was set nowhere is a default.
+[[nodiscard]] std::string render_config(config const& c, std::map<std::string, std::string> const& origins);
+[[nodiscard]] std::string toml_comment(std::string_view text);  // "# …" on one line, whatever is in the text
 // config/jitproxy.toml: every key with its default and what it means.
 [[nodiscard]] std::string render_example();
 // docs/configuration.md's tables.

@@ -2,6 +2,7 @@
 // default.
 #pragma once
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -55,6 +56,8 @@ struct loaded_config {
     std::string file;           // what was read; empty: no file
     std::vector<config_problem> problems;
     std::vector<std::string> warnings;
+    // Where what is no default was set: "listen.proxy", "api.0.hosts" to "FILE:LINE", "variable NAME" or "flag --NAME".
+    std::map<std::string, std::string> origins;
     [[nodiscard]] bool ok() const noexcept { return problems.empty(); }
 };
 // An agent's secret is AGENT_CLIENT_SECRET (of "default"), else what client_secret_file holds, else the service

@@ -22,6 +22,10 @@ class config_reader {
     void set(std::string_view table, std::string_view name, std::vector<std::string> const& values,
              std::string const& source, config& out);
 
+    // Something was set (or emptied) by a flag or variable without a value of its own.
+    void note(std::string const& path, std::string const& source) { places_[path] = source; }
+    [[nodiscard]] std::map<std::string, std::string> origins() const;  // see loaded_config
+
     void report(std::string where, std::string message) { problems_.push_back({std::move(where), std::move(message)}); }
     // Where something was set, for errors found later: "listen.proxy", "api.0", "api.0.hosts.1". What was not set has
     // the place of what it would stand in; nothing at all: the file.

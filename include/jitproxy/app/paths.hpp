@@ -1,6 +1,7 @@
 // Where files are: as a service by systemd's variables, as a user by the XDG base directories.
 #pragma once
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,9 @@ namespace jitproxy::app {
 [[nodiscard]] std::filesystem::path audit_file(config const& c, std::filesystem::path const& state);
 // $RUNTIME_DIRECTORY, else $XDG_RUNTIME_DIR/jitproxy, else /tmp/jitproxy-UID.
 [[nodiscard]] std::filesystem::path runtime_directory(variable_lookup const& variables);
+
+// The whole file; nothing where it cannot be read (errno says why). Not for secrets.
+[[nodiscard]] std::optional<std::string> read_text_file(std::filesystem::path const& file);
 
 // Makes the directory (0700) and those above it where missing. Errors: storage.
 [[nodiscard]] result<void> ensure_directory(std::filesystem::path const& directory);

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "jitproxy/app/config_keys.hpp"
 #include "jitproxy/app/config_load.hpp"
 #include "jitproxy/ca/authority.hpp"
 #include "jitproxy/jit/task_manager.hpp"
@@ -16,11 +17,14 @@ namespace jitproxy::app {
 [[nodiscard]] ca::authority_options authority_settings(config const& c, policy::rules const& rules,
                                                        std::filesystem::path const& state);
 [[nodiscard]] lumoauth::client_options as_settings(config const& c, std::vector<agent> const& agents);
+[[nodiscard]] proxy::limits limit_settings(config const& c);
 [[nodiscard]] proxy::server_options server_settings(config const& c);
 [[nodiscard]] jit::task_manager_options manager_settings(config const& c, std::vector<agent> const& agents);
 [[nodiscard]] proxy::request_log request_log_of(config const& c);
 void configure_log(config const& c);
 
+// Whether a running daemon takes up another value; where not, it waits for the next start.
+[[nodiscard]] bool changes_at_reload(config_key const& key);
 // Keys ("listen.proxy") that differ and that a running daemon cannot change.
 [[nodiscard]] std::vector<std::string> settings_that_need_a_restart(config const& now, config const& next);
 

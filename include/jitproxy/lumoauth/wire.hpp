@@ -45,6 +45,7 @@ struct wire_answer {
     std::string retry_after;       // as received, like the next
     std::string rate_limit_reset;  // X-RateLimit-Reset
     std::string body;              // may hold a token: wiped by whoever read it
+    std::string date;              // Date, as received
 };
 
 // What is known when an answer is read.

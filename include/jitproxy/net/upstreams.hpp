@@ -46,6 +46,8 @@ class upstreams {
     void set_reach(reach r);  // idle connections made under the old one are closed
     // Ports that this proxy itself listens on: a connection to itself there is a loop.
     void set_own_ports(std::vector<std::uint16_t> ports) { own_ports_ = std::move(ports); }
+    // Counts for connections that are given back from now on.
+    void set_pool_per_origin(std::size_t most) noexcept { options_.pool_per_origin = most; }
 
     struct connection {
         endpoint_ptr stream;

@@ -19,6 +19,9 @@ class admission {
     admission(admission const&) = delete;
     admission& operator=(admission const&) = delete;
 
+    // Counts from the next connection on; nobody who is in is sent away.
+    void set_most(std::size_t most, std::size_t most_in_session);
+
     // Held while the connection counts; given back when it goes.
     class place {
       public:
@@ -45,9 +48,9 @@ class admission {
     void leave(place& held);
     void leave_session(std::string const& session_id);  // with the lock held
 
-    std::size_t const most_;
-    std::size_t const most_in_session_;
     std::mutex mutex_;
+    std::size_t most_;
+    std::size_t most_in_session_;
     std::size_t entered_ = 0;
     std::unordered_map<std::string, std::size_t, jit::string_hash, std::equal_to<>> in_session_;
 };

@@ -83,6 +83,9 @@ class server final : public jit::snapshot_sink {
 
     // Of requests that end from now on.
     void set_request_log(request_log which);
+    // For heads, bodies and connections that begin from now on; a body that is being kept for replay may grow to the
+    // new size. Connections beyond a lower limit stay.
+    void replace_limits(proxy::limits const& l);
 
     // Calls back on the control thread once every worker has come round.
     void when_alive(std::function<void()> done);

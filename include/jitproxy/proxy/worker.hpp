@@ -45,6 +45,7 @@ class worker {
 
     // Before run(), or on the worker's thread.
     void set_routing(routing r);
+    void set_limits(proxy::limits const& l);
     void listen(acceptor socket);
     void stop_accepting();
     // Idle connections end now, busy ones after their request.
@@ -78,6 +79,7 @@ class worker {
     session_table sessions;
     routing route;
     std::vector<char> scratch;  // body bytes on their way; used between two suspensions only
+    proxy::limits limits;       // those that hold now; the options have those of the start
     replay_limits replay;
     bool draining = false;
     request_log logged = request_log::all;  // which requests get a line

@@ -5,6 +5,7 @@
 
 #include "catch.hpp"
 #include "config_fixture.hpp"
+#include "directory.hpp"
 #include "jitproxy/app/config_keys.hpp"
 #include "jitproxy/app/config_value.hpp"
 
@@ -73,6 +74,69 @@ TEST_CASE("config/minimal.toml is good") {
                               .vars = {{"AGENT_CLIENT_SECRET", "x"}, {"HOME", "/nonexistent"}}});
     for (auto const& p : loaded.problems) FAIL_CHECK(p.text());
     CHECK(loaded.value.apis.size() == 1);
+}
+
+TEST_CASE("config/sidecar.toml is good, and serves one agent in another container") {
+    test::directory const secrets;
+    std::ofstream(secrets.file("client_secret")) << "x\n";
+    auto text = read(source_directory() + "/config/sidecar.toml");
+    auto const where = text.find("/run/secrets");
+    REQUIRE(where != std::string::npos);
+    text.replace(where, std::string_view("/run/secrets").size(), secrets.path().string());
+    auto const loaded = load({.text = text, .vars = {{"HOME", "/nonexistent"}}});
+    for (auto const& p : loaded.problems) FAIL_CHECK(p.text());
+    CHECK(loaded.value.listen.control.find(':') != std::string::npos);
+    CHECK_FALSE(loaded.value.listen.control_token_file.empty());
+    CHECK(loaded.value.ca.public_directory == "/ca");
+}
+
+TEST_CASE("config/hardened.toml is good, and lets nothing through that it does not name") {
+    auto const text = read(source_directory() + "/config/hardened.toml");
+    auto const loaded = load({.text = text, .vars = {{"AGENT_CLIENT_SECRET", "x"}, {"HOME", "/nonexistent"}}});
+    for (auto const& p : loaded.problems) FAIL_CHECK(p.text());
+    CHECK(loaded.warnings.empty());
+    auto const& c = loaded.value;
+    CHECK(c.egress.default_action == "deny");
+    CHECK(c.session.default_mode == "required");
+    REQUIRE(c.apis.size() == 1);
+    CHECK_FALSE(c.apis[0].types.empty());
+    CHECK(c.apis[0].upstream_tls == "always");
+    config const usual;
+    CHECK(c.limits.connections < usual.limits.connections);
+    CHECK(c.limits.replay_file < usual.limits.replay_file);
+    CHECK(c.approval.requests_open < usual.approval.requests_open);
+}
+
+TEST_CASE("each line of the effective configuration says where its value is from") {
+    auto vars = credentials();
+    vars["LUMOAUTH_URL"] = "https://eu.app.lumoauth.dev";
+    auto const text =
+        "[log]\nlevel = \"debug\"\n[authorization_server]\norg_id = \"org_1\"\n[[api]]\n"
+        "hosts = [\"a.example\"]\n";
+    auto const loaded = load({.text = text,
+                              .vars = vars,
+                              .flags = {{"listen", "proxy", "127.0.0.1:3128", "--listen"}},
+                              .protect = {"b.example:8443"}});
+    for (auto const& p : loaded.problems) FAIL_CHECK(p.text());
+    auto const shown = render_config(loaded.value, loaded.origins);
+    INFO(shown);
+    for (auto const* line : {
+             "level = \"debug\"  # /etc/test.toml:2\n",
+             "format = \"text\"  # default\n",
+             "url = \"https://eu.app.lumoauth.dev\"  # variable LUMOAUTH_URL\n",
+             "tenant = \"acme-corp\"  # variable LUMOAUTH_TENANT\n",
+             "org_id = \"\"  # variable LUMOAUTH_TENANT\n",  // it picks the other style, and empties this
+             "proxy = [\"127.0.0.1:3128\"]  # flag --listen\n",
+             "hosts = [\"a.example\"]  # /etc/test.toml:6\n",
+             "ports = [443]  # default\n",
+             "hosts = [\"b.example\"]  # flag --protect\n",
+             "ports = [8443]  # flag --protect\n",
+         })
+        CHECK(shown.find(line) != std::string::npos);
+    auto const again = load({.text = shown});
+    for (auto const& p : again.problems) FAIL_CHECK(p.text());
+    CHECK(render_config(again.value) == render_config(loaded.value));
+    CHECK(toml_comment("a\nb = 1\x7f") == "# a?b = 1?");
 }
 
 TEST_CASE("docs/configuration.md holds the reference") {

@@ -34,6 +34,22 @@ TEST_CASE("a session has its own limit; a connection counts in the session that 
     CHECK(places.move(*one, "a"));
 }
 
+TEST_CASE("new limits count from the next connection on") {
+    admission places(2, 2);
+    auto one = places.enter();
+    auto two = places.enter();
+    REQUIRE((one && two));
+    CHECK((places.move(*one, "a") && places.move(*two, "a")));
+    places.set_most(1, 1);
+    CHECK_FALSE(places.enter().has_value());
+    one.reset();
+    CHECK_FALSE(places.enter().has_value());  // the other one stays
+    places.set_most(3, 3);
+    auto three = places.enter();
+    REQUIRE(three.has_value());
+    CHECK(places.move(*three, "a"));
+}
+
 TEST_CASE("a place that was handed on is given back once") {
     admission places(1, 1);
     {

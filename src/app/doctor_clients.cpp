@@ -1,0 +1,161 @@
+// This machine's agents and their clients, and the daemon that they are to use, as the doctor sees them.
+#include <algorithm>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+
+#include "jitproxy/app/client_environment.hpp"
+#include "jitproxy/app/daemon_client.hpp"
+#include "jitproxy/app/doctor.hpp"
+#include "jitproxy/app/endpoint.hpp"
+#include "jitproxy/app/paths.hpp"
+#include "jitproxy/app/settings.hpp"
+
+namespace jitproxy::app {
+namespace {
+
+// The variables that each client takes its roots from; the first that is set counts.
+struct client {
+    char const* program;
+    std::vector<char const*> trust;
+};
+std::vector<client> const clients{
+    {"curl", {"CURL_CA_BUNDLE", "SSL_CERT_FILE"}},
+    {"python3", {"REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"}},
+    {"node", {"NODE_EXTRA_CA_CERTS"}},
+    {"git", {"GIT_SSL_CAINFO"}},
+    {"go", {"SSL_CERT_FILE"}},
+    {"java", {"JAVA_TOOL_OPTIONS"}},
+};
+
+// In a shell that `env` or `session open --export` has prepared, or in an agent's own.
+void check_trust(findings& f, config const& c, variable_lookup const& variables) {
+    std::string found;
+    for (auto const& client : clients)
+        if (program_found(client.program, variables))
+            found += (found.empty() ? "" : ", ") + std::string(client.program);
+    if (found.empty()) return f.ok("ca_trust", "no client that is known by name is installed here");
+    auto const state = state_directory(c, variables);
+    auto const root = state ? read_text_file(*state / "ca.pem").value_or("") : std::string{};
+    bool prepared = false;
+    bool good = true;
+    for (auto const& client : clients) {
+        if (root.empty() || !program_found(client.program, variables)) continue;
+        for (std::string const name : client.trust) {
+            auto const value = variables(name);
+            if (!value) continue;
+            prepared = true;
+            if (name == "JAVA_TOOL_OPTIONS" || read_text_file(*value).value_or("").find(root) != std::string::npos)
+                break;
+            good = false;
+            f.warning("ca_trust",
+                      std::string(client.program) + " would not trust the proxy in this shell: " + name + " names " +
+                          *value + ", which does not hold the local CA",
+                      "start it with `jitproxy run`, or set the variables anew: eval \"$(jitproxy env)\"");
+            break;
+        }
+    }
+    if (!good) return;
+    f.ok("ca_trust", prepared ? "this shell's variables point at the local CA; found here: " + found
+                              : "`jitproxy run` and `jitproxy env` point these at it: " + found);
+}
+
+void check_no_proxy(findings& f, config const& c, variable_lookup const& variables) {
+    bool good = true;
+    for (auto const* name : {"NO_PROXY", "no_proxy"}) {
+        auto const list = variables(name);
+        if (!list) continue;
+        for (auto const& api : c.apis)
+            for (auto const& host : api.hosts) {
+                auto const entry = bypass_of(*list, host.starts_with("*.") ? std::string_view(host).substr(2) : host);
+                if (entry.empty()) continue;
+                good = false;
+                f.warning("environment",
+                          std::string(name) + " has \"" + std::string(entry) + "\": clients of this shell reach " +
+                              host + " without the proxy, and get no permission",
+                          "take it out, or start agents with `jitproxy run`, which sets its own");
+            }
+    }
+    if (good) f.ok("environment", "no variable leads clients around the proxy");
+}
+
+// Whether one could listen there now.
+boost::system::error_code try_to_listen(endpoint_text const& where) {
+    namespace ip = boost::asio::ip;
+    boost::asio::io_context io;
+    ip::tcp::acceptor probe(io);
+    boost::system::error_code ec;
+    ip::tcp::endpoint const at(ip::make_address(where.address), where.port);
+    probe.open(at.protocol(), ec);
+    if (!ec) probe.set_option(boost::asio::socket_base::reuse_address(true), ec);
+    if (!ec) probe.bind(at, ec);
+    if (!ec) probe.listen(1, ec);
+    return ec;
+}
+
+void check_ports(findings& f, config const& c, std::vector<std::string> const& held) {
+    for (auto const& where : server_settings(c).listen) {
+        endpoint_text const at{where.address().to_string(), where.port(), where.address().is_v6()};
+        if (at.port == 0) continue;
+        if (std::find(held.begin(), held.end(), at.text()) != held.end()) {
+            f.ok("proxy_port", at.text() + " is the daemon's");
+            continue;
+        }
+        auto const ec = try_to_listen(at);
+        if (!ec)
+            f.ok("proxy_port", at.text() + " is free");
+        else if (ec == boost::asio::error::address_in_use)
+            f.failure("proxy_port", at.text() + " is in use by another process",
+                      "see which (ss -ltnp), and end it or set listen.proxy");
+        else
+            f.failure("proxy_port", at.text() + " cannot be listened on: " + ec.message(), "set listen.proxy");
+    }
+}
+
+}  // namespace
+
+std::string_view bypass_of(std::string_view no_proxy, std::string_view host) {
+    while (!no_proxy.empty()) {
+        auto const end = no_proxy.find_first_of(", ");
+        auto const entry = no_proxy.substr(0, end);
+        no_proxy = end == std::string_view::npos ? std::string_view{} : no_proxy.substr(end + 1);
+        if (entry == "*") return entry;
+        auto name = entry;
+        if (name.starts_with("*")) name.remove_prefix(1);
+        if (name.starts_with(".")) name.remove_prefix(1);
+        if (auto const colon = name.rfind(':'); colon != std::string_view::npos && name.find(':') == colon)
+            name = name.substr(0, colon);  // a port; more than one colon is an IPv6 address
+        if (name.empty() || !host.ends_with(name)) continue;
+        auto const before = host.size() - name.size();
+        if (before == 0 || host[before - 1] == '.') return entry;
+    }
+    return {};
+}
+
+void examine_clients(findings& f, config const& c, common_options const& o) {
+    check_trust(f, c, o.variables);
+    check_no_proxy(f, c, o.variables);
+}
+
+void examine_daemon(findings& f, config const& c, common_options const& o) {
+    std::vector<std::string> held;
+    auto daemon = connect_to_daemon(o);
+    if (!daemon) {
+        f.ok("daemon", "none runs (" + daemon.error().detail + "); `jitproxy run` serves for its command alone then");
+        return check_ports(f, c, held);
+    }
+    auto const where = daemon->where().text();
+    auto const ready = daemon->call("GET", "/readyz", {}, answer_time);
+    if (ready && ready->ok())
+        f.ok("daemon", "one answers at " + where + " and is ready");
+    else
+        f.failure("daemon", "the daemon at " + where + " is not ready", "see its log, or `jitproxy status`");
+    auto const status = daemon->call("GET", "/v1/status", {}, answer_time);
+    if (status && status->ok())
+        if (auto const document = status->document(); document && document->is_object())
+            if (auto const* list = document->get_object().if_contains("listeners"); list && list->is_array())
+                for (auto const& item : list->get_array())
+                    if (item.is_object()) held.push_back(text_member(item.get_object(), "address"));
+    check_ports(f, c, held);
+}
+
+}  // namespace jitproxy::app
