@@ -6,11 +6,7 @@ function __jitproxy_other
     set -l words (commandline -opc) (commandline -ct)
     set -l i (math 1 + (contains -i -- run $words))
     while test $i -lt (count $words); and string match -q -- '-*' $words[$i]
-<<<<<<< HEAD
-        contains -- $words[$i] --agent --client-id --client-secret-file --config --control --emulator --format --justification --listen --log-format --log-level --name --no-wait --notes --on-behalf-of --org-id --parent --protect --reason --session --state --status --tenant --type --url --user-token-file --wait -c; and set i (math $i + 1)
-=======
-        contains -- $words[$i] --agent --client-id --client-secret-file --config --control --emulator --format --head --justification --listen --log-format --log-level --name --notes --on-behalf-of --org-id --parent --protect --reason --session --state --status --tenant --type --url --user-token-file -c; and set i (math $i + 1)
->>>>>>> audit
+        contains -- $words[$i] --agent --client-id --client-secret-file --config --control --emulator --format --head --justification --listen --log-format --log-level --name --no-wait --notes --on-behalf-of --org-id --parent --protect --reason --session --state --status --tenant --type --url --user-token-file --wait -c; and set i (math $i + 1)
         test $words[$i] = --; and set i (math $i + 1); and break
         set i (math $i + 1)
     end

@@ -48,7 +48,7 @@ def entries(lines):
 
 
 def option(head, text):
-    names, _, value = head.partition(" ")
+    names, _, value = re.sub(r" Excludes: \S+", "", head).partition(" ")
     repeatable = value.endswith("...")
     return Option(names.split(","), value.removesuffix("...").strip(), repeatable and "repeatable" in text, text)
 

@@ -158,7 +158,7 @@ void add_session_commands(CLI::App& app, parsed& p) {
     auto& close = command(s, p, "close", "Close a session, and wait until that is confirmed",
                           [&p] { return session_close(p.common, p.session); });
     common(close, true);
-    auto* const wait = close.add_flag("--wait")->description("Wait up to 30 s for that; so it does without, too");
+    auto* const wait = close.add_flag("--wait")->description("Wait up to 30 s for that, as it does anyway");
     close.add_flag("--no-wait", options.no_wait, "Do not wait")->excludes(wait);
     auto& env = command(app, p, "env", "The variables that point an agent's clients at the proxy",
                         [&p] { return print_environment(p.common, p.env_session, p.env_format); });

@@ -122,7 +122,7 @@ TEST_CASE("each line of the effective configuration says where its value is from
     INFO(shown);
     for (auto const* line : {
              "level = \"debug\"  # /etc/test.toml:2\n",
-             "format = \"text\"  # default\n",
+             "format = \"auto\"  # default\n",
              "url = \"https://eu.app.lumoauth.dev\"  # variable LUMOAUTH_URL\n",
              "tenant = \"acme-corp\"  # variable LUMOAUTH_TENANT\n",
              "org_id = \"\"  # variable LUMOAUTH_TENANT\n",  // it picks the other style, and empties this

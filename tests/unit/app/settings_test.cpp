@@ -67,6 +67,7 @@ constexpr std::string_view taken_up[] = {
     "ca.public_directory",
     "log.level",
     "log.format",
+    "log.requests",
 };
 
 }  // namespace
