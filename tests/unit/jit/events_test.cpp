@@ -40,7 +40,7 @@ TEST_CASE("a session's life, from who opened it to who closed it") {
     w.manager->close_session(id, [](result<session_info> const&) {}, {.who = actor::kind::control_token});
     w.clock.settle();
     CHECK(types(w) == std::vector<std::string>{"session.opened", "request.asked", "request.granted", "token.used",
-                                               "session.closing", "token.revoked", "session.closed"});
+                                               "session.closing", "session.closed", "token.revoked"});
     auto const opened = w.events.last("session.opened");
     CHECK(opened.who.user == "alice");
     CHECK(opened.data.at("on_behalf_of") == "bob");
