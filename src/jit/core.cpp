@@ -3,8 +3,9 @@
 namespace jitproxy::jit {
 
 void core::emit(std::string type, std::string session_id, json::object data, actor who) const {
-    log::info(type, {{"session", session_id}, {"data", json::serialize(data)}});
-    ports.events.on_event({std::move(type), std::move(session_id), std::move(data), std::move(who)});
+    event const e{std::move(type), std::move(session_id), std::move(data), std::move(who)};
+    ports.events.on_event(e);  // what the log tells is in the audit trail by then
+    log::info(e.type, {{"session", e.session_id}, {"data", json::serialize(e.data)}});
 }
 
 void core::record(std::string const& session_id, journal_record what) const {
