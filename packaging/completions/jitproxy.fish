@@ -6,7 +6,7 @@ function __jitproxy_other
     set -l words (commandline -opc) (commandline -ct)
     set -l i (math 1 + (contains -i -- run $words))
     while test $i -lt (count $words); and string match -q -- '-*' $words[$i]
-        contains -- $words[$i] --agent --client-id --client-secret-file --config --control --emulator --format --head --justification --listen --log-format --log-level --name --no-wait --notes --on-behalf-of --org-id --parent --protect --reason --session --state --status --tenant --type --url --user-token-file --wait -c; and set i (math $i + 1)
+        contains -- $words[$i] --agent --client-id --client-secret-file --config --control --emulator --format --head --justification --listen --log-format --log-level --name --notes --on-behalf-of --org-id --parent --protect --reason --session --state --status --tenant --type --url --user-token-file -c; and set i (math $i + 1)
         test $words[$i] = --; and set i (math $i + 1); and break
         set i (math $i + 1)
     end
@@ -125,8 +125,8 @@ complete -c jitproxy -n '__fish_seen_subcommand_from session; and __fish_seen_su
 complete -c jitproxy -n '__fish_seen_subcommand_from session; and __fish_seen_subcommand_from close' -s c -l config -r -F -d 'Configuration file ($JITPROXY_CONFIG)'
 complete -c jitproxy -n '__fish_seen_subcommand_from session; and __fish_seen_subcommand_from close' -l control -x -d 'Control socket or address ($JITPROXY_CONTROL)'
 complete -c jitproxy -n '__fish_seen_subcommand_from session; and __fish_seen_subcommand_from close' -l json -d 'As JSON'
-complete -c jitproxy -n '__fish_seen_subcommand_from session; and __fish_seen_subcommand_from close' -l wait -x -d 'Wait up to 30 s for that; so it does without, too'
-complete -c jitproxy -n '__fish_seen_subcommand_from session; and __fish_seen_subcommand_from close' -l no-wait -x -d 'Do not wait'
+complete -c jitproxy -n '__fish_seen_subcommand_from session; and __fish_seen_subcommand_from close' -l wait -d 'Wait up to 30 s for that, as it does anyway'
+complete -c jitproxy -n '__fish_seen_subcommand_from session; and __fish_seen_subcommand_from close' -l no-wait -d 'Do not wait'
 complete -c jitproxy -n '__fish_seen_subcommand_from env' -s h -l help -d 'Print this help message and exit'
 complete -c jitproxy -n '__fish_seen_subcommand_from env' -s c -l config -r -F -d 'Configuration file ($JITPROXY_CONFIG)'
 complete -c jitproxy -n '__fish_seen_subcommand_from env' -l control -x -d 'Control socket or address ($JITPROXY_CONTROL)'
