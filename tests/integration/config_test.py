@@ -156,6 +156,6 @@ def test_check_says_where_each_value_is_from(checker):
     line = text.split("\n").index('level = "debug"') + 1
     assert f'level = "debug"  # {checker.proxy.config_file}:{line}\n' in done.stdout
     assert 'tenant = "by-variable"  # variable LUMOAUTH_TENANT\n' in done.stdout
-    assert 'format = "text"  # default\n' in done.stdout
+    assert 'format = "auto"  # default\n' in done.stdout
     again = checker(done.stdout)
     assert again.returncode == 0, again.stderr
