@@ -10,14 +10,14 @@ jit::callback<T> as_meter::counted(char const* call, jit::callback<T> done) {
     };
 }
 
-void as_meter::fetch_agent_token(jit::callback<jit::access_token> done) {
-    auto remembered = [tokens = agent_tokens_, done = std::move(done)](result<jit::access_token> answer) {
+void as_meter::fetch_agent_token(jit::agent_index agent, jit::callback<jit::access_token> done) {
+    auto remembered = [agent, tokens = agent_tokens_, done = std::move(done)](result<jit::access_token> answer) {
         auto const now = std::chrono::steady_clock::now();
         std::erase_if(*tokens, [&](kept_token const& t) { return t.dead <= now; });
-        if (answer) tokens->push_back({answer->value, now + answer->expires_in});
+        if (answer) tokens->push_back({agent, answer->value, now + answer->expires_in});
         done(std::move(answer));
     };
-    inner_.fetch_agent_token(counted<jit::access_token>("agent_token", std::move(remembered)));
+    inner_.fetch_agent_token(agent, counted<jit::access_token>("agent_token", std::move(remembered)));
 }
 
 void as_meter::revoke_agent_tokens(std::function<void()> done) {
@@ -25,13 +25,15 @@ void as_meter::revoke_agent_tokens(std::function<void()> done) {
     if (tokens.empty()) return done();
     auto const left = std::make_shared<std::size_t>(tokens.size());
     for (auto const& t : tokens)
-        revoke(t.value, [left, done](result<void> const&) {
+        revoke(t.agent, t.value, [left, done](result<void> const&) {
             if (--*left == 0) done();
         });
 }
 
-void as_meter::exchange_for_user(secret_ptr user_token, secret_ptr agent_token, jit::callback<jit::access_token> done) {
-    inner_.exchange_for_user(std::move(user_token), std::move(agent_token), counted("delegation", std::move(done)));
+void as_meter::exchange_for_user(jit::agent_index agent, secret_ptr user_token, secret_ptr agent_token,
+                                 jit::callback<jit::access_token> done) {
+    inner_.exchange_for_user(agent, std::move(user_token), std::move(agent_token),
+                             counted("delegation", std::move(done)));
 }
 
 void as_meter::create_task(secret_ptr bearer, jit::task_order order, jit::callback<jit::task> done) {
@@ -54,8 +56,16 @@ void as_meter::complete_task(secret_ptr bearer, std::string task_id, jit::callba
     inner_.complete_task(std::move(bearer), std::move(task_id), counted("complete", std::move(done)));
 }
 
-void as_meter::revoke(secret_ptr token, jit::callback<void> done) {
-    inner_.revoke(std::move(token), counted("revoke", std::move(done)));
+void as_meter::revoke(jit::agent_index agent, secret_ptr token, jit::callback<void> done) {
+    inner_.revoke(agent, std::move(token), counted("revoke", std::move(done)));
+}
+
+void as_meter::list_pending(secret_ptr bearer, jit::callback<std::vector<jit::pending_request>> done) {
+    inner_.list_pending(std::move(bearer), counted("pending", std::move(done)));
+}
+
+void as_meter::evaluate_task(secret_ptr bearer, std::string task_id, jit::callback<jit::evaluation> done) {
+    inner_.evaluate_task(std::move(bearer), std::move(task_id), counted("evaluate", std::move(done)));
 }
 
 void as_meter::approve(secret_ptr user_bearer, std::string request_id, std::string notes,

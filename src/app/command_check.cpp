@@ -10,13 +10,8 @@ int check(common_options const& o) {
     if (report_problems(loaded)) return exit_bad_configuration;
     for (auto const& warning : loaded.warnings) std::cerr << "warning: " << warning << "\n";
     std::cout << "# " << (loaded.file.empty() ? "no file" : loaded.file) << "\n" << render_config(loaded.value);
-    bool const by_variable = o.variables("AGENT_CLIENT_SECRET").has_value();
-    std::cout << "# client secret: "
-              << (by_variable ? "AGENT_CLIENT_SECRET"
-                  : !loaded.value.authorization_server.client_secret_file.empty()
-                      ? loaded.value.authorization_server.client_secret_file
-                      : "the service manager's credential")
-              << " (hidden)\n";
+    for (auto const& a : loaded.agents)
+        std::cout << "# client secret of agent " << a.name << ": " << a.secret_from << " (hidden)\n";
     return exit_done;
 }
 

@@ -218,7 +218,8 @@ int story::tell() {
     if (!urls) return fail(urls.error());
     auto const base_url = std::string("https://") + api_name + ":" + urls->api_port;
     say("emulator  LumoAuth and a protected API run on this machine: " + base_url);
-    auto own = private_daemon::start(configuration(*urls), make_secret(client_secret_), variables_);
+    auto own = private_daemon::start(configuration(*urls),
+                                     {{"default", "agt_demo", make_secret(client_secret_), {}, {}}}, variables_);
     if (!own) return fail(own.error());
     say("jitproxy  A proxy runs in front of them. It has the agent's credentials; the agent has none.");
     say("          The agent's whole code:\n");

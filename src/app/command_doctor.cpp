@@ -40,6 +40,7 @@ result<T> wait_for(boost::asio::io_context& io, Start start) {
 
 std::string how_to_mend(error const& e, config const& c) {
     switch (e.code) {
+        case errc::as_unauthorized:
         case errc::as_rejected:
             return "check client id and secret: LumoAuth does not know them in this tenant or organisation";
         case errc::as_rate_limited:
@@ -53,29 +54,36 @@ std::string how_to_mend(error const& e, config const& c) {
     }
 }
 
-void check_server(findings& f, config const& c, secret_ptr secret) {
-    boost::asio::io_context io{1};
-    std::unique_ptr<jit::authorization_server> as;
-    try {
-        as = lumoauth::create_client(io, as_settings(c, std::move(secret)));
-    } catch (failure const& e) {
-        return f.bad("the authorization server's settings", e.what());
-    }
-    auto const token = wait_for<jit::access_token>(io, [&](auto done) { as->fetch_agent_token(std::move(done)); });
-    if (!token) return f.bad("agent token: " + token.error().detail, how_to_mend(token.error(), c));
-    f.good("the authorization server is reachable and knows this agent (token for " +
+void check_agent(findings& f, config const& c, agent const& who, jit::agent_index index, jit::authorization_server& as,
+                 boost::asio::io_context& io) {
+    auto const name = "agent " + who.name + ": ";
+    auto const token =
+        wait_for<jit::access_token>(io, [&](auto done) { as.fetch_agent_token(index, std::move(done)); });
+    if (!token) return f.bad(name + "token: " + token.error().detail, how_to_mend(token.error(), c));
+    f.good(name + "the authorization server is reachable and knows it (token for " +
            std::to_string(token->expires_in.count()) + " s)");
     jit::task_order order;
     order.name = "jitproxy doctor";
-    auto const task =
-        wait_for<jit::task>(io, [&](auto done) { as->create_task(token->value, order, std::move(done)); });
+    auto const task = wait_for<jit::task>(io, [&](auto done) { as.create_task(token->value, order, std::move(done)); });
     if (!task)
-        return f.bad("a task cannot be created: " + task.error().detail, "has this agent JIT permissions in LumoAuth?");
+        return f.bad(name + "a task cannot be created: " + task.error().detail,
+                     "has this agent JIT permissions in LumoAuth?");
     auto const closed = wait_for<jit::completion>(
-        io, [&](auto done) { as->complete_task(token->value, task->task_id, std::move(done)); });
-    if (!closed) return f.bad("the task cannot be completed: " + closed.error().detail, how_to_mend(closed.error(), c));
-    f.good("a task can be created and completed");
-    static_cast<void>(wait_for<void>(io, [&](auto done) { as->revoke(token->value, std::move(done)); }));
+        io, [&](auto done) { as.complete_task(token->value, task->task_id, std::move(done)); });
+    if (!closed)
+        return f.bad(name + "the task cannot be completed: " + closed.error().detail, how_to_mend(closed.error(), c));
+    f.good(name + "a task can be created and completed");
+    static_cast<void>(wait_for<void>(io, [&](auto done) { as.revoke(index, token->value, std::move(done)); }));
+}
+
+void check_server(findings& f, config const& c, std::vector<agent> const& agents) {
+    boost::asio::io_context io{1};
+    try {
+        auto const as = lumoauth::create_client(io, as_settings(c, agents));
+        for (jit::agent_index i = 0; i != agents.size(); ++i) check_agent(f, c, agents[i], i, *as, io);
+    } catch (failure const& e) {
+        f.bad("the authorization server's settings", e.what());
+    }
 }
 
 void check_apis(findings& f, config const& c) {
@@ -107,13 +115,12 @@ void check_journal(findings& f, std::filesystem::path const& state) {
         f.bad("the file system of the state directory is full",
               "make room: no session can be opened, and no permission asked for, that is not in the journal first");
     if (!std::filesystem::exists(state / "journal.db", ec)) return f.note("there is no journal yet");
-    auto const journal = store::sqlite_journal::open(state);
-    if (journal.has_error() && journal.error().code == errc::in_use)
-        return f.note("the journal is in use: " + journal.error().detail);
-    auto const left = journal ? (*journal)->left_open() : result<std::vector<jit::open_task>>(journal.error());
+    auto const left = store::sqlite_journal::examine(state);
+    if (left.has_error() && left.error().code == errc::in_use)
+        return f.note("the journal is in use: " + left.error().detail);
     if (!left) return f.bad("the journal cannot be used", left.error().detail);
-    if (left->empty()) return f.good("the journal is whole, and nothing in it is open");
-    f.note("the journal holds " + std::to_string(left->size()) +
+    if (*left == 0) return f.good("the journal is whole, and nothing in it is open");
+    f.note("the journal holds " + std::to_string(*left) +
            " tasks that are not confirmed to be complete; the next start of the daemon sees to them");
 }
 
@@ -160,12 +167,7 @@ int doctor(common_options const& o) {
         f.good("clock: " + format_rfc3339(std::chrono::system_clock::now()));
     check_state(f, loaded.value, o);
     check_daemon(f, o);
-    if (loaded.ok()) {
-        if (auto secret = load_client_secret(loaded.value, o.variables))
-            check_server(f, loaded.value, std::move(*secret));
-        else
-            f.bad("client secret", secret.error().detail);
-    }
+    if (loaded.ok()) check_server(f, loaded.value, loaded.agents);
     check_apis(f, loaded.value);
     return f.failed() ? exit_failed : exit_done;
 }

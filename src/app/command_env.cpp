@@ -20,9 +20,11 @@ std::optional<environment> planned_environment(common_options const& o) {
     a.proxy_host = where->address;
     a.proxy_port = where->port;
     a.proxy_url = "http://" + where->text();
-    a.ca_file = (*state / "ca.pem").string();
-    a.ca_bundle = (*state / "ca-bundle.pem").string();
-    a.truststore = (*state / "truststore.p12").string();
+    auto const& shown = loaded.value.ca.public_directory;
+    std::filesystem::path const trusted = shown.empty() ? *state : std::filesystem::path(shown);
+    a.ca_file = (trusted / "ca.pem").string();
+    a.ca_bundle = (trusted / "ca-bundle.pem").string();
+    a.truststore = (trusted / "truststore.p12").string();
     a.direct = names_reached_directly(loaded.value.apis);
     return client_environment(a);
 }

@@ -68,6 +68,7 @@ void add_settings(CLI::App& a, parsed& p) {
 void add_order(CLI::App& a, order_options& order) {
     a.add_option("--name", order.name, "Name of the session's task")->type_name("NAME");
     a.add_option("--type", order.type, "Its type")->type_name("TYPE");
+    a.add_option("--agent", order.agent, "The agent that it acts as, where several are configured")->type_name("NAME");
     a.add_option("--on-behalf-of", order.on_behalf_of, "The user it is for")->type_name("WHO");
     a.add_option("--user-token-file", order.user_token_file,
                  "The user's own token, - for standard input ($LUMOAUTH_USER_TOKEN)")
@@ -155,7 +156,8 @@ void add_session_commands(CLI::App& app, parsed& p) {
     auto& close = command(s, p, "close", "Close a session, and wait until that is confirmed",
                           [&p] { return session_close(p.common, p.session); });
     common(close, true);
-    close.add_flag("--no-wait", options.no_wait, "Do not wait");
+    auto* const wait = close.add_flag("--wait")->description("Wait up to 30 s for that; so it does without, too");
+    close.add_flag("--no-wait", options.no_wait, "Do not wait")->excludes(wait);
     auto& env = command(app, p, "env", "The variables that point an agent's clients at the proxy",
                         [&p] { return print_environment(p.common, p.env_session, p.env_format); });
     add_file(env, p);

@@ -85,9 +85,7 @@ int run(common_options const& o, run_options const& r) {
     auto const loaded = load_with(o, true);
     if (report_problems(loaded)) return exit_bad_configuration;
     auto const& c = loaded.value;
-    auto secret = load_client_secret(c, o.variables);
-    if (!secret) return fail_run(secret.error().detail);
-    auto own = private_daemon::start(c, *secret, o.variables);
+    auto own = private_daemon::start(c, loaded.agents, o.variables);
     if (!own) return fail_run(own.error().detail);
     int code = exit_jitproxy_failed;
     {

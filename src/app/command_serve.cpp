@@ -34,8 +34,6 @@ int serve(common_options const& o) {
     if (report_problems(loaded)) return exit_bad_configuration;
     auto const& c = loaded.value;
     configure_log(c);
-    auto secret = load_client_secret(c, o.variables);
-    if (!secret) return fail(secret.error());
     auto const state = state_directory(c, o.variables);
     if (!state) return fail(state.error());
     auto const control = control_address(o, c);
@@ -60,7 +58,7 @@ int serve(common_options const& o) {
         for (auto const& warning : loaded.warnings) log::warning(warning);
     };
     try {
-        return run_daemon(c, std::move(*secret), std::move(d));
+        return run_daemon(c, loaded.agents, std::move(d));
     } catch (failure const& e) {
         return fail(e.what(), e.code == errc::configuration ? exit_bad_configuration : exit_failed);
     }

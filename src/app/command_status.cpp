@@ -27,13 +27,15 @@ int status(common_options const& o, bool as_json) {
         for (auto const& item : list->get_array())
             std::cout << "uncertain: session " << text_member(item.as_object(), "session_id") << ", asked for "
                       << text_member(item.as_object(), "opened_at") << ", may have a task that is still open\n";
-    if (auto const* token = s.if_contains("agent_token"); token && token->is_object()) {
-        auto const& t = token->get_object();
-        auto const error = text_member(t, "last_error");
-        auto const until = text_member(t, "expires_at");
-        std::cout << "agent_token: " << text_member(t, "state") << (until.empty() ? "" : " until " + until)
-                  << (error.empty() ? "" : " (" + for_terminal(error) + ")") << "\n";
-    }
+    if (auto const* tokens = s.if_contains("agent_tokens"); tokens && tokens->is_array())
+        for (auto const& token : tokens->get_array()) {
+            auto const& t = token.as_object();
+            auto const error = text_member(t, "last_error");
+            auto const until = text_member(t, "expires_at");
+            std::cout << "agent_token: " << text_member(t, "agent") << " " << text_member(t, "state")
+                      << (until.empty() ? "" : " until " + until)
+                      << (error.empty() ? "" : " (" + for_terminal(error) + ")") << "\n";
+        }
     if (auto const* counters = s.if_contains("counters"); counters && counters->is_object())
         std::cout << describe(counters->get_object());
     return exit_done;

@@ -13,7 +13,9 @@
 #include "jitproxy/app/paths.hpp"
 #include "jitproxy/app/secret_file.hpp"
 #include "jitproxy/app/settings.hpp"
+#include "jitproxy/app/traffic_report.hpp"
 #include "jitproxy/base/log.hpp"
+#include "jitproxy/control/callback_listener.hpp"
 #include "jitproxy/control/server.hpp"
 #include "jitproxy/lumoauth/client.hpp"
 #include "jitproxy/net/scheduler.hpp"
@@ -35,42 +37,6 @@ void need(result<void> const& r) {
     if (!r) throw failure(r.error());
 }
 
-std::vector<control::metric> traffic_metrics(proxy::counters const& n, as_meter::counts const& calls) {
-    using enum control::metric_kind;
-    std::vector<control::metric> out{
-        {"jitproxy_connections_total", "Client connections accepted", counter, n.connections, {}},
-        {"jitproxy_open_connections", "Client connections open now", gauge, n.open_connections, {}},
-        {"jitproxy_requests_total", "Requests read", counter, n.requests, {}},
-        {"jitproxy_tunnels_total", "Blind tunnels opened", counter, n.tunnels, {}},
-        {"jitproxy_escalations_total", "Answers that named a missing permission", counter, n.escalations, {}},
-        {"jitproxy_errors_total", "Answers that the proxy made itself", counter, n.errors, {}},
-        {"jitproxy_upstream_connects_total", "Connections made to origins", counter, n.upstream_connects, {}},
-        {"jitproxy_upstream_reuses_total", "Requests on kept connections to origins", counter, n.upstream_reuses, {}},
-        {"jitproxy_bytes_total", "Body and tunnel bytes", counter, n.bytes_up, {{"direction", "up"}}},
-        {"jitproxy_bytes_total", "Body and tunnel bytes", counter, n.bytes_down, {{"direction", "down"}}},
-    };
-    for (auto const& [key, count] : calls)
-        out.push_back({"jitproxy_as_calls_total",
-                       "Calls to the authorization server",
-                       counter,
-                       count,
-                       {{"call", key.first}, {"outcome", key.second}}});
-    return out;
-}
-
-json::object traffic_counters(proxy::counters const& n) {
-    return {{"connections", n.connections},
-            {"open_connections", n.open_connections},
-            {"requests", n.requests},
-            {"tunnels", n.tunnels},
-            {"escalations", n.escalations},
-            {"errors", n.errors},
-            {"upstream_connects", n.upstream_connects},
-            {"upstream_reuses", n.upstream_reuses},
-            {"bytes_up", n.bytes_up},
-            {"bytes_down", n.bytes_down}};
-}
-
 }  // namespace
 
 struct composition::impl : std::enable_shared_from_this<impl> {
@@ -83,15 +49,19 @@ struct composition::impl : std::enable_shared_from_this<impl> {
     control::event_hub hub;
     std::unique_ptr<jit::authorization_server> as;
     std::unique_ptr<as_meter> meter;
+    std::shared_ptr<std::vector<lumoauth::credentials>> credentials;  // the client's, one an agent
+    bool as_down = false;                                             // its circuit is open
     std::unique_ptr<proxy::server> proxy;
     std::unique_ptr<jit::task_manager> manager;
     std::unique_ptr<control::api> api;
     std::unique_ptr<control::server> control;
+    std::unique_ptr<control::callback_listener> callbacks;  // null: none is wanted
 
     impl(asio::io_context& i, config const& c, composition_options o)
         : io(i), settings(c), options(std::move(o)), clock(i) {}
 
-    void build(secret_ptr client_secret);
+    void replace_credentials(std::vector<agent> const& agents) const;
+    void build(std::vector<agent> const& agents);
     [[nodiscard]] result<std::shared_ptr<ca::authority const>> make_authority(config const& c,
                                                                               policy::rules const& rules) const;
     [[nodiscard]] fs::path bundle_file() const { return options.state / "ca-bundle.pem"; }
@@ -107,10 +77,12 @@ result<std::shared_ptr<ca::authority const>> composition::impl::make_authority(c
     if (!made) return made.error();
     if (auto done = ca::write_bundle(bundle_file(), made->root_pem()); !done) return done.error();
     if (auto done = ca::write_truststore(truststore_file(), *made, truststore_password); !done) return done.error();
+    if (fs::path const shown = c.ca.public_directory; !shown.empty())
+        if (auto done = ca::write_public_files(shown, *made, truststore_password); !done) return done.error();
     return std::make_shared<ca::authority const>(std::move(*made));
 }
 
-void composition::impl::build(secret_ptr client_secret) {
+void composition::impl::build(std::vector<agent> const& agents) {
     need(ensure_directory(options.state));
     auto file = need(store::sqlite_journal::open(options.state));
     if (!options.orphans.empty())
@@ -120,13 +92,30 @@ void composition::impl::build(secret_ptr client_secret) {
         std::move(file), [this](std::function<void()> outcome) { asio::post(io, std::move(outcome)); });
     auto const rules = need(make_rules(settings));
     authority = need(make_authority(settings, *rules));
-    as = lumoauth::create_client(io, as_settings(settings, std::move(client_secret)));
+    auto reaching = as_settings(settings, agents);
+    reaching.on_change = [this](bool down, std::string const& why) {
+        as_down = down;
+        json::object data;
+        if (down) data["reason"] = why;
+        hub.on_event({down ? "authorization_server.down" : "authorization_server.up", {}, std::move(data)});
+    };
+    credentials = reaching.agents;
+    as = lumoauth::create_client(io, std::move(reaching));
     meter = std::make_unique<as_meter>(*as);
     auto serving = server_settings(settings);
     serving.passed = options.proxy_sockets;
     proxy = std::make_unique<proxy::server>(io, std::move(serving), rules, authority);
-    auto of_sessions = manager_settings(settings);
+    auto of_sessions = manager_settings(settings, agents);
     of_sessions.hash = std::make_shared<keyed_hash const>(need(load_or_make_secret(options.state / "journal.key")));
+    if (auto const where = parse_endpoint(settings.approval.callback_listen)) {
+        control::callback_options listening;
+        listening.address.host = where->address;
+        listening.address.port = where->port;
+        listening.url = settings.approval.callback_url;
+        callbacks = std::make_unique<control::callback_listener>(io, std::move(listening),
+                                                                 [this](std::string const& id) { manager->hint(id); });
+        of_sessions.callback_url = [this](std::string const& id) { return callbacks->url_of(id); };
+    }
     manager = std::make_unique<jit::task_manager>(jit::manager_ports{*meter, *journal, clock, *proxy, hub},
                                                   std::move(of_sessions));
     proxy->attach(*manager);
@@ -142,7 +131,7 @@ control::daemon_view composition::impl::view() {
     control::daemon_view out;
     out.access = [this](jit::session_snapshot const* session) { return access(session); };
     out.listeners = [this] { return listeners(); };
-    out.metrics = [this] { return traffic_metrics(proxy->counters(), meter->seen()); };
+    out.metrics = [this] { return traffic_metrics(proxy->counters(), meter->seen(), as_down); };
     out.counters = [this] { return traffic_counters(proxy->counters()); };
     out.reload = options.reload;
     out.version = JITPROXY_VERSION;
@@ -161,16 +150,18 @@ json::object composition::impl::access(jit::session_snapshot const* session) con
         where.address =
             first.address().is_unspecified() ? (where.v6 ? "::1" : "127.0.0.1") : first.address().to_string();
     }
-    std::string credentials;  // ids and secrets are of the URL-safe alphabet
+    std::string user;  // ids and secrets are of the URL-safe alphabet
     if (session && session->proxy_secret)
-        credentials = session->session_id + ":" + std::string(session->proxy_secret->reveal()) + "@";
+        user = session->session_id + ":" + std::string(session->proxy_secret->reveal()) + "@";
     client_access a;
-    a.proxy_url = "http://" + credentials + where.text();
+    a.proxy_url = "http://" + user + where.text();
     a.proxy_host = where.address;
     a.proxy_port = where.port;
-    a.ca_file = authority->root_file().string();
-    a.ca_bundle = bundle_file().string();
-    a.truststore = truststore_file().string();
+    fs::path const trusted =
+        settings.ca.public_directory.empty() ? options.state.string() : settings.ca.public_directory;
+    a.ca_file = (trusted / "ca.pem").string();
+    a.ca_bundle = (trusted / "ca-bundle.pem").string();
+    a.truststore = (trusted / "truststore.p12").string();
     a.direct = names_reached_directly(settings.apis);
     json::object env;
     for (auto const& [name, value] : client_environment(a)) env[name] = value;
@@ -182,12 +173,14 @@ std::vector<control::listener_info> composition::impl::listeners() const {
     for (auto const& e : proxy->listeners())
         out.push_back({"proxy", endpoint_text{e.address().to_string(), e.port(), e.address().is_v6()}.text()});
     out.push_back({"control", control->listener().text()});
+    if (callbacks) out.push_back({"callback", callbacks->listener().text()});
     return out;
 }
 
-composition::composition(asio::io_context& io, config const& c, secret_ptr client_secret, composition_options options)
+composition::composition(asio::io_context& io, config const& c, std::vector<agent> const& agents,
+                         composition_options options)
     : impl_(std::make_shared<impl>(io, c, std::move(options))) {
-    impl_->build(std::move(client_secret));
+    impl_->build(agents);
 }
 
 composition::~composition() {
@@ -197,6 +190,8 @@ composition::~composition() {
 
 result<void> composition::start() {
     if (auto listening = impl_->control->start(); !listening) return listening;
+    if (impl_->callbacks)
+        if (auto listening = impl_->callbacks->start(); !listening) return listening;
     if (auto listening = impl_->proxy->start(); !listening) return listening;
     impl_->manager->start();
     return {};
@@ -206,7 +201,18 @@ std::vector<control::listener_info> composition::listeners() const {
     return impl_->listeners();
 }
 
-result<void> composition::replace(config const& c) {
+// Other secrets of the same agents count from the next call on. Who the agents are cannot change.
+void composition::impl::replace_credentials(std::vector<agent> const& agents) const {
+    auto const same = [](lumoauth::credentials const& now, agent const& next) {
+        return now.client_id == next.client_id;
+    };
+    if (!std::equal(credentials->begin(), credentials->end(), agents.begin(), agents.end(), same)) return;
+    for (std::size_t i = 0; i != agents.size(); ++i)
+        (*credentials)[i] = {agents[i].client_id, agents[i].client_secret, agents[i].scope};
+    manager->credentials_changed();
+}
+
+result<void> composition::replace(config const& c, std::vector<agent> const& agents) {
     auto& now = *impl_;
     auto const rules = make_rules(c);
     if (!rules) return rules.error();
@@ -216,6 +222,7 @@ result<void> composition::replace(config const& c) {
     if (!authority) return authority.error();
     if (auto replaced = now.proxy->replace_rules(*rules, *authority); !replaced) return replaced;
     now.authority = *authority;
+    now.replace_credentials(agents);
     configure_log(c);
     for (auto const& name : settings_that_need_a_restart(now.settings, c))
         log::warning("changed, but takes effect only with the next start", {{"key", name}});
@@ -238,6 +245,13 @@ std::string composition::status_line() const {
            std::to_string(pending) + (pending == 1 ? " request waits" : " requests wait") + " for a decision";
 }
 
+std::vector<std::string> composition::unconfirmed_tasks() const {
+    std::vector<std::string> out;
+    for (auto const& s : impl_->manager->sessions()) out.push_back(s.task_id);
+    for (auto const& t : impl_->manager->recovered().waiting) out.push_back(t.task_id);
+    return out;
+}
+
 void composition::stop(std::function<void(bool)> done) {
     auto const self = impl_;
     // Requests in flight have the drain time, completions a call's time and some more; then the journal must do.
@@ -248,6 +262,7 @@ void composition::stop(std::function<void(bool)> done) {
         if (!tell) return;
         self->hub.end();
         self->control->stop();
+        if (self->callbacks) self->callbacks->stop();
         tell(confirmed);
     };
     self->clock.call_after(patience, [finish] { finish(false); });

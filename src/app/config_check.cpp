@@ -78,7 +78,7 @@ void check_apis(config& c, config_reader& reader, std::vector<std::string>& warn
     if (c.apis.empty()) warnings.push_back("no API is protected: name one with [[api]] or --protect HOST");
 }
 
-void check_server(config const& c, config_reader& reader, config_sources const& sources) {
+void check_server(config const& c, config_reader& reader, config_sources const& sources, std::vector<agent>& agents) {
     auto const& as = c.authorization_server;
     if (!as.tenant.empty() && !as.org_id.empty())
         reader.report(reader.where("authorization_server.org_id"),
@@ -100,15 +100,39 @@ void check_server(config const& c, config_reader& reader, config_sources const& 
         reader.report(reader.where("authorization_server.tenant"),
                       "authorization_server: neither tenant nor org_id is set (variables LUMOAUTH_TENANT, "
                       "LUMOAUTH_ORG_ID)");
-    if (as.client_id.empty())
+    if (as.client_id.empty() && c.agents.empty())
         reader.report(reader.where("authorization_server.client_id"),
                       "authorization_server.client_id is not set (variable AGENT_CLIENT_ID)");
     bool const reported = std::any_of(reader.problems().begin(), reader.problems().end(), [](auto const& p) {
         return p.message.find("client_secret") != std::string::npos;
     });
     if (reported) return;
-    if (auto const secret = load_client_secret(c, sources.variables); !secret)
-        reader.report(reader.where("authorization_server.client_secret_file"), secret.error().detail);
+    agents = load_agents(c, sources.variables, [&](std::string const& path, std::string const& reason) {
+        reader.report(reader.where(path), reason);
+    });
+}
+
+void check_agents(config& c, config_reader& reader) {
+    bool const first_is_default = !c.authorization_server.client_id.empty();
+    for (std::size_t i = 0; i < c.agents.size(); ++i) {
+        auto& a = c.agents[i];
+        auto const path = "agent." + std::to_string(i);
+        if (a.client_id.empty()) reader.report(reader.where(path), "agent.client_id is not set");
+        if (a.name.empty()) a.name = a.client_id;
+        if (a.name.find('/') != std::string::npos)  // it names a credential's file
+            reader.report(reader.where(path + ".name"), "agent.name: a name has no \"/\" in it");
+        auto const twice = [&](std::string const& other_name, std::string const& other_id, std::string const& other) {
+            if (!a.name.empty() && a.name == other_name)
+                reader.report(reader.where(path + ".name"),
+                              "agent.name: \"" + a.name + "\" is the name of another agent, at " + reader.where(other));
+            if (!a.client_id.empty() && a.client_id == other_id)
+                reader.report(reader.where(path + ".client_id"),
+                              "agent.client_id: \"" + a.client_id + "\" is another agent's, at " + reader.where(other));
+        };
+        if (first_is_default) twice("default", c.authorization_server.client_id, "authorization_server.client_id");
+        for (std::size_t j = 0; j < i; ++j)
+            twice(c.agents[j].name, c.agents[j].client_id, "agent." + std::to_string(j));
+    }
 }
 
 void check_listeners(config const& c, config_reader& reader, std::vector<std::string>& warnings) {
@@ -135,9 +159,12 @@ void check_listeners(config const& c, config_reader& reader, std::vector<std::st
 
 }  // namespace
 
-void check_config(config& c, config_reader& reader, config_sources const& sources, std::vector<std::string>& warnings) {
+void check_config(loaded_config& loaded, config_reader& reader, config_sources const& sources) {
+    auto& c = loaded.value;
+    auto& warnings = loaded.warnings;
     check_listeners(c, reader, warnings);
-    check_server(c, reader, sources);
+    check_agents(c, reader);
+    check_server(c, reader, sources, loaded.agents);
     check_apis(c, reader, warnings);
     if (c.egress.default_action == "tunnel" && !c.egress.allow.empty())
         warnings.push_back("egress.allow has no effect while egress.default is \"tunnel\"");

@@ -1,9 +1,6 @@
 #include "jitproxy/app/config_keys.hpp"
 
-#include <algorithm>
 #include <array>
-#include <utility>
-#include <vector>
 
 namespace jitproxy::app {
 namespace {
@@ -18,20 +15,31 @@ constexpr std::uint64_t mebi = 1ULL << 20;
 
 #define AT(member) [](config& c) -> slot { return &c.member; }
 #define API(member) [](api_config& a) -> slot { return &a.member; }
+#define AGENT(member) [](agent_config& a) -> slot { return &a.member; }
 
 constexpr config_key key(std::string_view table, std::string_view name, value_kind kind, slot (*at)(config&),
                          std::string_view doc) {
-    return {table, name, kind, at, nullptr, doc};
+    return {table, name, kind, at, nullptr, nullptr, doc};
 }
 constexpr config_key key(std::string_view table, std::string_view name, value_kind kind, slot (*at_api)(api_config&),
                          std::string_view doc) {
-    return {table, name, kind, nullptr, at_api, doc};
+    return {table, name, kind, nullptr, at_api, nullptr, doc};
+}
+constexpr config_key key(std::string_view table, std::string_view name, value_kind kind,
+                         slot (*at_agent)(agent_config&), std::string_view doc) {
+    return {table, name, kind, nullptr, nullptr, at_agent, doc};
 }
 
 constexpr std::array tables{
     config_table{"listen", "Where agents and commands connect."},
     config_table{"authorization_server", "LumoAuth, and who this agent is there."},
-    config_table{"api", "A protected API: TLS intercepted, bearer injected, 403s handled. One [[api]] table each."},
+    config_table{
+        "agent",
+        "Further agents, each with credentials of its own; a session names the one that it acts as. "
+        "[authorization_server] client_id is the agent \"default\", the first; without it the first [[agent]] is.",
+        true},
+    config_table{"api", "A protected API: TLS intercepted, bearer injected, 403s handled. One [[api]] table each.",
+                 true},
     config_table{"egress", "Everything that is not a protected API."},
     config_table{"session", "Sessions: one task at the authorization server each."},
     config_table{"approval", "Permission requests that wait for a human."},
@@ -77,6 +85,16 @@ constexpr config_key keys[] = {
         "The longest that one call may take.")
         .at_least(100)
         .at_most(ms(seconds{300})),
+    key("authorization_server", "circuit_failures", count, AT(authorization_server.circuit_failures),
+        "After so many failures within a minute, with no success between them, it is left alone for 2 to 30 seconds: "
+        "agents get 503 at once. 0: never.")
+        .at_most(1000),
+    key("agent", "name", text, AGENT(name), "What sessions call it. Default: its client id.").shown_as("researcher"),
+    key("agent", "client_id", text, AGENT(client_id), "Its client id.").shown_as("agt_456"),
+    key("agent", "client_secret_file", file, AGENT(client_secret_file),
+        "File with its client secret; or client_secret.NAME in systemd's credentials directory.")
+        .shown_as("/etc/jitproxy/researcher_secret"),
+    key("agent", "scope", text, AGENT(scope), "As in [authorization_server], of this agent's token."),
     key("api", "name", text, API(name), "Name in logs, requests and metrics. Default: the first host."),
     key("api", "hosts", host, API(hosts),
         "Exact names, or \"*.example.com\" for every name below it (one label or more). At least one."),
@@ -122,6 +140,13 @@ constexpr config_key keys[] = {
         "The shared session is closed when no request came for so long.")
         .at_least(1000)
         .at_most(30 * one_day),
+    key("session", "evaluate_every", duration, AT(session.evaluate_every),
+        "How often the authorization server is asked whether a session's task is still fine (CAEP); \"0s\": never. A "
+        "session that it suspends gets 403 from then on.")
+        .at_most(one_day),
+    key("session", "revoke_tokens", flag, AT(session.revoke_tokens),
+        "Revoke each scoped token (RFC 7009) when its session closes, besides completing the task, which ends them "
+        "too."),
     key("session", "on_restart", choice, AT(session.on_restart),
         "What becomes of sessions that were opened by hand and are still open when the daemon starts again after a "
         "crash: \"close\" completes their tasks; \"resume\" goes on with them, under the same credentials and with "
@@ -135,6 +160,25 @@ constexpr config_key keys[] = {
     key("approval", "denial_memory", duration, AT(approval.denial_memory),
         "How long a denial answers the same need again, without asking anew.")
         .at_most(ms(seconds{3600})),
+    key("approval", "unclear_memory", duration, AT(approval.unclear_memory),
+        "After a request for permission that had no clear answer, where the list of pending ones may not be read: how "
+        "long the same is not asked for again.")
+        .at_most(ms(seconds{3600})),
+    key("approval", "requests_per_minute", count, AT(approval.requests_per_minute),
+        "New permission requests of one session; more are refused.")
+        .at_least(1)
+        .at_most(100'000),
+    key("approval", "requests_open", count, AT(approval.requests_open),
+        "Undecided permission requests of one session; more are refused.")
+        .at_least(1)
+        .at_most(100'000),
+    key("approval", "callback_listen", endpoint, AT(approval.callback_listen),
+        "ADDRESS:PORT where the authorization server may say that a request is decided, so that it is polled at once; "
+        "empty: nowhere.")
+        .shown_as("127.0.0.1:8082"),
+    key("approval", "callback_url", url, AT(approval.callback_url),
+        "How the authorization server reaches callback_listen. Default: http:// and that address.")
+        .shown_as("https://agents.example.com/jitproxy"),
     key("timeouts", "client_head", duration, AT(timeouts.client_head), "A request head, from its first byte.")
         .at_least(100)
         .at_most(one_day),
@@ -204,6 +248,9 @@ constexpr config_key keys[] = {
         "How long the CA is good. It is made anew when a fifth of that is left, at a start or reload.")
         .at_least(one_day)
         .at_most(3650 * one_day),
+    key("ca", "public_directory", directory, AT(ca.public_directory),
+        "A directory, there already, for copies of what agents of other users or containers trust: ca.pem, "
+        "ca-bundle.pem and truststore.p12; never the key. The variables for clients name these then. Empty: none."),
     key("log", "level", choice, AT(log.level), "What is worth a line.").one_of("debug|info|warning|error|off"),
     key("log", "format", choice, AT(log.format), "For people or for programs.").one_of("text|json"),
     key("state", "directory", directory, AT(state.directory),
@@ -212,21 +259,7 @@ constexpr config_key keys[] = {
 
 #undef AT
 #undef API
-
-// Levenshtein's distance, in one row.
-std::size_t distance(std::string_view a, std::string_view b) {
-    std::vector<std::size_t> row(b.size() + 1);
-    for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-    for (std::size_t i = 1; i <= a.size(); ++i) {
-        std::size_t diagonal = row[0];
-        row[0] = i;
-        for (std::size_t j = 1; j <= b.size(); ++j) {
-            auto const next = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
-            diagonal = std::exchange(row[j], next);
-        }
-    }
-    return row[b.size()];
-}
+#undef AGENT
 
 }  // namespace
 
@@ -236,25 +269,6 @@ std::span<config_table const> config_tables() {
 
 std::span<config_key const> config_keys() {
     return keys;
-}
-
-config_key const* find_key(std::string_view table, std::string_view name) {
-    auto const found = std::find_if(std::begin(keys), std::end(keys),
-                                    [&](auto const& k) { return k.table == table && k.name == name; });
-    return found == std::end(keys) ? nullptr : &*found;
-}
-
-std::string_view nearest_name(std::string_view wrong, std::span<std::string_view const> candidates) {
-    std::string_view best;
-    std::size_t best_distance = wrong.size() / 2 + 1;  // farther than that is another word
-    for (auto candidate : candidates) {
-        auto const d = distance(wrong, candidate);
-        if (d < best_distance) {
-            best = candidate;
-            best_distance = d;
-        }
-    }
-    return best;
 }
 
 }  // namespace jitproxy::app

@@ -1,8 +1,5 @@
 #include "jitproxy/app/config_load.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -120,42 +117,9 @@ loaded_config load_config(config_sources const& sources) {
     apply_protect(sources, reader, out.value);
     out.value.listen_is_default = !reader.was_set("listen.proxy");
     // Of a file that cannot be read all else would seem to be missing.
-    if (readable) check_config(out.value, reader, sources, out.warnings);
+    if (readable) check_config(out, reader, sources);
     out.problems = std::move(reader.problems());
     return out;
-}
-
-result<secret_ptr> read_secret_file(std::string const& path) {
-    int const fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return make_error(errc::configuration, "the secret file " + path + " cannot be read: " + std::strerror(errno));
-    std::string text(16 * 1024, '\0');  // one buffer, wiped below: no stream keeps a copy of its own
-    std::size_t size = 0;
-    ssize_t got = 0;
-    while (size < text.size() && (got = read(fd, text.data() + size, text.size() - size)) > 0)
-        size += static_cast<std::size_t>(got);
-    close(fd);
-    bool const whole = got == 0;
-    if (whole && size > 0 && text[size - 1] == '\n') --size;
-    if (whole && size > 0 && text[size - 1] == '\r') --size;
-    std::string value = whole ? text.substr(0, size) : std::string{};
-    wipe(text);
-    if (!whole) return make_error(errc::configuration, "the secret file " + path + " is no file with a secret");
-    if (value.empty()) return make_error(errc::configuration, "the secret file " + path + " is empty");
-    return make_secret(std::move(value));
-}
-
-result<secret_ptr> load_client_secret(config const& c, variable_lookup const& variables) {
-    if (auto value = variables("AGENT_CLIENT_SECRET")) return make_secret(std::move(*value));
-    if (auto const& file = c.authorization_server.client_secret_file; !file.empty()) return read_secret_file(file);
-    if (auto const directory = variables("CREDENTIALS_DIRECTORY")) {
-        auto const file = *directory + "/client_secret";
-        if (access(file.c_str(), F_OK) == 0) return read_secret_file(file);
-    }
-    return make_error(errc::configuration,
-                      "the agent's client secret is not set: put it into the variable AGENT_CLIENT_SECRET, into a file "
-                      "that authorization_server.client_secret_file names, or into systemd's credential "
-                      "client_secret");
 }
 
 result<policy::rules_ptr> make_rules(config const& c) {

@@ -29,40 +29,47 @@ bool config_reader::read(std::string_view toml, config& out) {
         return false;
     }
     for (auto const& member : parsed.root.members) {
-        bool known = false;
-        for (auto const& table : config_tables()) known = known || table.name == member.name;
-        if (!known) {
+        auto const* table = find_table(member.name);
+        if (table == nullptr) {
             unknown_table(member);
             continue;
         }
-        if (member.name != "api") {
+        if (!table->is_array) {
             if (member.value.kind != type::table) {
-                report(at(member.at), member.name + " must be a table, [" + member.name + "]");
+                report(at(member.at), member.name + " must be a table, " + table->heading());
                 continue;
             }
             places_[member.name] = at(member.at);
-            read_table(member.name, member.value, member.name, out, nullptr);
+            read_table(member.name, member.value, member.name, [&out](config_key const& key) { return key.at(out); });
             continue;
         }
         if (member.value.kind != type::array) {
-            report(at(member.at), "api must be an array of tables: write [[api]]");
+            report(at(member.at), member.name + " must be an array of tables: write " + table->heading());
             continue;
         }
         for (auto const& element : member.value.elements) {
-            if (element.kind != type::table) {
-                report(at(element.at), "each api must be a table: write [[api]]");
-                continue;
-            }
-            auto const path = "api." + std::to_string(out.apis.size());
-            places_[path] = at(element.at);
-            read_table("api", element, path, out, &out.apis.emplace_back());
+            if (element.kind == type::table)
+                read_element(member.name, element, out);
+            else
+                report(at(element.at), "each " + member.name + " must be a table: write " + table->heading());
         }
     }
     return true;
 }
 
-void config_reader::read_table(std::string_view table, config_node const& node, std::string const& path, config& out,
-                               api_config* api) {
+void config_reader::read_element(std::string_view table, config_node const& node, config& out) {
+    bool const agent = table == "agent";
+    auto const path = std::string(table) + "." + std::to_string(agent ? out.agents.size() : out.apis.size());
+    places_[path] = at(node.at);
+    if (agent)
+        read_table(table, node, path,
+                   [&a = out.agents.emplace_back()](config_key const& key) { return key.at_agent(a); });
+    else
+        read_table(table, node, path, [&a = out.apis.emplace_back()](config_key const& key) { return key.at_api(a); });
+}
+
+void config_reader::read_table(std::string_view table, config_node const& node, std::string const& path,
+                               locator const& where) {
     for (auto const& member : node.members) {
         auto const* key = find_key(table, member.name);
         if (!key) {
@@ -73,12 +80,11 @@ void config_reader::read_table(std::string_view table, config_node const& node, 
         places_[key_path] = at(member.at);
         for (std::size_t i = 0; i < member.value.elements.size(); ++i)
             places_[key_path + "." + std::to_string(i)] = at(member.value.elements[i].at);
-        assign(*key, api ? key->at_api(*api) : key->at(out), member.value, key_path);
+        assign(*key, where(*key), member.value);
     }
 }
 
-void config_reader::assign(config_key const& key, slot const& where, config_node const& value,
-                           std::string const& path) {
+void config_reader::assign(config_key const& key, slot const& where, config_node const& value) {
     auto const name = std::string(key.table) + "." + std::string(key.name);
     auto const tell = [&](position p, std::string message) { report(at(p), name + ": " + message); };
     bool const is_path = key.kind == value_kind::file || key.kind == value_kind::directory;
@@ -87,7 +93,6 @@ void config_reader::assign(config_key const& key, slot const& where, config_node
         absolute.text = (std::filesystem::absolute(file_).parent_path() / value.text).lexically_normal().string();
         return assign_value(key, where, absolute, tell);
     }
-    static_cast<void>(path);
     assign_value(key, where, value, tell);
 }
 
@@ -119,12 +124,11 @@ void config_reader::unknown_key(std::string_view table, config_node::member cons
     if (member.name == "client_secret")
         return report(at(member.at),
                       "a secret has no place in the configuration: put it into a file of its own (mode 0600) that "
-                      "authorization_server.client_secret_file names, or into AGENT_CLIENT_SECRET");
+                      "client_secret_file names, or into AGENT_CLIENT_SECRET");
     std::vector<std::string_view> names;
     for (auto const& key : config_keys())
         if (key.table == table) names.push_back(key.name);
-    auto message = "unknown key \"" + member.name + "\" in " + (table == "api" ? "[[" : "[") + std::string(table) +
-                   (table == "api" ? "]]" : "]");
+    auto message = "unknown key \"" + member.name + "\" in " + find_table(table)->heading();
     if (auto const near = nearest_name(member.name, names); !near.empty())
         message += "; did you mean \"" + std::string(near) + "\"?";
     report(at(member.at), std::move(message));

@@ -30,8 +30,9 @@ std::string join_lines(std::string_view text, std::string_view prefix, std::size
 
 std::string default_of(config_key const& key) {
     config c;
-    api_config a;
-    return format_value(key, key.at ? key.at(c) : key.at_api(a));
+    api_config api;
+    agent_config agent;
+    return format_value(key, key.at ? key.at(c) : key.at_api ? key.at_api(api) : key.at_agent(agent));
 }
 
 std::string_view kind_text(config_key const& key) {
@@ -134,17 +135,17 @@ std::string render_config(config const& given) {
     config c = given;  // slots are mutable
     std::string out;
     for (auto const& table : config_tables()) {
-        if (table.name == "api") {
-            for (auto& a : c.apis) {
-                out += "\n[[api]]\n";
-                for (auto const& key : config_keys())
-                    if (key.at_api) out += std::string(key.name) + " = " + format_value(key, key.at_api(a)) + "\n";
-            }
-            continue;
-        }
-        out += (out.empty() ? "[" : "\n[") + std::string(table.name) + "]\n";
-        for (auto const& key : config_keys())
-            if (key.table == table.name) out += std::string(key.name) + " = " + format_value(key, key.at(c)) + "\n";
+        auto const render = [&](auto const& where) {
+            out += (out.empty() ? "" : "\n") + table.heading() + "\n";
+            for (auto const& key : config_keys())
+                if (key.table == table.name)
+                    out += std::string(key.name) + " = " + format_value(key, where(key)) + "\n";
+        };
+        if (!table.is_array) render([&](config_key const& key) { return key.at(c); });
+        if (table.name == "agent")
+            for (auto& a : c.agents) render([&](config_key const& key) { return key.at_agent(a); });
+        if (table.name == "api")
+            for (auto& a : c.apis) render([&](config_key const& key) { return key.at_api(a); });
     }
     return out;
 }
@@ -155,19 +156,18 @@ std::string render_example() {
         "# `jitproxy check -c FILE` reads a file as `jitproxy serve` would and reports every error with its place.\n"
         "# Precedence, highest first: command-line flag, variable, this file, default.\n";
     for (auto const& table : config_tables()) {
-        bool const api = table.name == "api";
-        out += "\n" + join_lines(table.doc, "# ", 100);
-        out += (api ? "[[api]]" : "[" + std::string(table.name) + "]") + std::string("\n");
+        bool const optional = table.name == "agent";  // a file need not have one
+        out += "\n" + join_lines(table.doc, "# ", 100) + (optional ? "# " : "") + table.heading() + "\n";
         for (auto const& key : config_keys()) {
             if (key.table != table.name) continue;
             out += join_lines(key.doc, "# ", 100);
-            if (api && key.name == "hosts") {
+            if (key.table == "api" && key.name == "hosts") {
                 out += "hosts = [\"api.example.com\"]\n";
             } else {
                 // An empty text and what the text would be: as comments, so that the file says what is meant.
-                bool const unset = !key.example.empty();
+                bool const unset = optional || !key.example.empty();
                 out += (unset ? "# " : "") + std::string(key.name) + " = " +
-                       (unset ? toml_string(key.example) : default_of(key)) + "\n";
+                       (!key.example.empty() ? toml_string(key.example) : default_of(key)) + "\n";
             }
         }
     }
@@ -177,7 +177,7 @@ std::string render_example() {
 std::string render_reference() {
     std::string out;
     for (auto const& table : config_tables()) {
-        out += "## " + (table.name == "api" ? std::string("[[api]]") : "[" + std::string(table.name) + "]") + "\n\n";
+        out += "## " + table.heading() + "\n\n";
         out += std::string(table.doc) + "\n\n| key | kind | default | meaning |\n| --- | --- | --- | --- |\n";
         for (auto const& key : config_keys()) {
             if (key.table != table.name) continue;

@@ -164,6 +164,7 @@ std::optional<std::uint64_t> parse_size(std::string_view text) {
 std::optional<std::string> text_error(config_key const& key, std::string_view text) {
     for (char const ch : text)
         if (static_cast<unsigned char>(ch) < 0x20 || ch == 0x7f) return "must not contain control characters";
+    if (text.empty() && !key.example.empty()) return std::nullopt;  // may be left out
     switch (key.kind) {
         case value_kind::choice:
             return choice_error(key.choices, text);

@@ -61,7 +61,7 @@ struct life {
             all += (all.empty() ? "" : "\n") + problem.text();
         }
         if (!loaded.ok()) return make_error(errc::configuration, all);
-        if (auto done = parts->replace(loaded.value); !done) {
+        if (auto done = parts->replace(loaded.value, loaded.agents); !done) {
             log::error("reload refused, nothing has changed: " + done.error().detail);
             return done;
         }
@@ -76,8 +76,15 @@ struct life {
         log::info("stopping", {{"why", why}});
         parts->stop([this](bool all_confirmed) {
             confirmed = all_confirmed;
-            if (!all_confirmed)
-                log::warning("the authorization server has not confirmed every completion; the next start sees to it");
+            auto const tasks = parts->unconfirmed_tasks();
+            if (!all_confirmed && tasks.empty())
+                log::warning(
+                    "the authorization server has not confirmed in time that the agents' tokens are revoked; they end "
+                    "by themselves");
+            for (auto const& task : tasks)
+                log::warning(
+                    "the authorization server has not confirmed that a task is complete; the next start sees to it",
+                    {{"task", task}});
             io.stop();
         });
     }
@@ -118,7 +125,7 @@ void raise_limits() {
     }
 }
 
-int run_daemon(config const& c, secret_ptr client_secret, daemon_options options, int unconfirmed) {
+int run_daemon(config const& c, std::vector<agent> const& agents, daemon_options options, int unconfirmed) {
     std::signal(SIGPIPE, SIG_IGN);
     std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of that file
     life l;
@@ -127,7 +134,7 @@ int run_daemon(config const& c, secret_ptr client_secret, daemon_options options
     l.signals.add(SIGTERM);
     l.signals.add(SIGINT);
     l.signals.add(SIGHUP);
-    l.parts = std::make_unique<composition>(l.io, c, std::move(client_secret), l.options.parts);
+    l.parts = std::make_unique<composition>(l.io, c, agents, l.options.parts);
     if (auto started = l.parts->start(); !started) throw failure(started.error());
     l.wait_for_signal();
     if (l.options.lifeline >= 0) {

@@ -80,6 +80,7 @@ result<json::object> session_order_of(order_options const& order, variable_looku
     };
     put("name", order.name);
     put("type", order.type);
+    put("agent", order.agent);
     put("on_behalf_of", order.on_behalf_of);
     put("justification", order.justification);
     put("parent_session_id", order.parent);

@@ -26,7 +26,7 @@ void tell(int fd, std::string const& text) {
 }
 
 // The daemon process. Tells "ok", or an error's code and detail, at `report`.
-int live(config const& c, secret_ptr client_secret, composition_options parts, int lifeline, int report) {
+int live(config const& c, std::vector<agent> const& agents, composition_options parts, int lifeline, int report) {
     daemon_options d;
     auto const directory = parts.state;
     d.parts = std::move(parts);
@@ -37,7 +37,7 @@ int live(config const& c, secret_ptr client_secret, composition_options parts, i
     };
     int code = exit_failed;
     try {
-        code = run_daemon(c, std::move(client_secret), std::move(d), exit_unconfirmed);
+        code = run_daemon(c, agents, std::move(d), exit_unconfirmed);
     } catch (failure const& e) {
         tell(report, std::string(1, static_cast<char>(e.code)) + e.what());
     } catch (std::exception const& e) {
@@ -67,16 +67,16 @@ void become_daemon_process() {
 
 }  // namespace
 
-result<private_daemon> private_daemon::start(config const& c, secret_ptr const& client_secret,
+result<private_daemon> private_daemon::start(config const& c, std::vector<agent> const& agents,
                                              variable_lookup const& variables) {
-    auto made = start_once(c, client_secret, variables);
+    auto made = start_once(c, agents, variables);
     // Another daemon that starts at this very moment may have taken our state, still empty, for that of an ended run.
     if (!made && (made.error().code == errc::in_use || made.error().code == errc::storage))
-        return start_once(c, client_secret, variables);
+        return start_once(c, agents, variables);
     return made;
 }
 
-result<private_daemon> private_daemon::start_once(config c, secret_ptr client_secret,
+result<private_daemon> private_daemon::start_once(config c, std::vector<agent> const& agents,
                                                   variable_lookup const& variables) {
     c.listen.proxy = {"127.0.0.1:0"};
     c.listen.workers = 1;
@@ -110,7 +110,7 @@ result<private_daemon> private_daemon::start_once(config c, secret_ptr client_se
         close(report[0]);
         become_daemon_process();
         configure_log(c);
-        _exit(live(c, std::move(client_secret), std::move(parts), lifeline[0], report[1]));
+        _exit(live(c, agents, std::move(parts), lifeline[0], report[1]));
     }
     close(lifeline[0]);
     close(report[1]);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/asio/ip/tcp.hpp>
+#include <random>
 #include <thread>
 
 #include "jitproxy/app/config_keys.hpp"
@@ -34,17 +35,17 @@ ca::authority_options authority_settings(config const& c, policy::rules const& r
     return out;
 }
 
-lumoauth::client_options as_settings(config const& c, secret_ptr client_secret) {
+lumoauth::client_options as_settings(config const& c, std::vector<agent> const& agents) {
     auto const& as = c.authorization_server;
     lumoauth::client_options out;
     out.url = as.url;
     out.tenant = as.tenant;
     out.org_id = as.org_id;
-    out.client_id = as.client_id;
-    out.client_secret = std::move(client_secret);
-    out.scope = as.scope;
+    out.agents = std::make_shared<std::vector<lumoauth::credentials>>();
+    for (auto const& a : agents) out.agents->push_back({a.client_id, a.client_secret, a.scope});
     out.ca_file = as.ca_file;
     out.timeout = as.timeout;
+    out.circuit.failures = static_cast<unsigned>(as.circuit_failures);
     out.allow_plain_http = as.allow_plain_http;
     return out;
 }
@@ -88,14 +89,25 @@ proxy::server_options server_settings(config const& c) {
     return out;
 }
 
-jit::task_manager_options manager_settings(config const& c) {
+jit::task_manager_options manager_settings(config const& c, std::vector<agent> const& agents) {
     jit::task_manager_options out;
+    out.agents.clear();
+    for (auto const& a : agents) out.agents.push_back({a.name, a.client_id});
     out.idle_timeout = c.session.idle_timeout;
     out.resume = c.session.on_restart == "resume";
     out.hold = c.approval.hold;
     out.poll_longest = c.approval.poll_interval;
     out.poll_first = std::min(out.poll_first, out.poll_longest);
     out.denial_memory = std::chrono::duration_cast<seconds>(c.approval.denial_memory);
+    out.unclear_memory = c.approval.unclear_memory;
+    out.requests_per_minute = c.approval.requests_per_minute;
+    out.requests_open = c.approval.requests_open;
+    out.evaluate_every = c.session.evaluate_every;
+    out.revoke_tokens = c.session.revoke_tokens;
+    // Up to a quarter longer.
+    out.jitter = [random = std::minstd_rand{std::random_device{}()}](milliseconds pause) mutable {
+        return pause + milliseconds{std::uniform_int_distribution<std::int64_t>{0, pause.count() / 4}(random)};
+    };
     return out;
 }
 
@@ -109,17 +121,25 @@ void configure_log(config const& c) {
 }
 
 std::vector<std::string> settings_that_need_a_restart(config const& now, config const& next) {
-    static constexpr std::string_view changeable[] = {"egress", "log", "ca"};  // and [[api]]
+    static constexpr std::string_view changeable[] = {"egress", "log", "ca", "authorization_server.client_secret_file",
+                                                      "authorization_server.scope"};  // and [[api]]
+    auto const can_change = [](std::string_view name) {
+        return std::find(std::begin(changeable), std::end(changeable), name) != std::end(changeable);
+    };
     config a = now;
     config b = next;
     std::vector<std::string> out;
     for (auto const& key : config_keys()) {
-        bool const fixed =
-            key.at && std::find(std::begin(changeable), std::end(changeable), key.table) == std::end(changeable);
-        bool const servers = key.table == "egress" && key.name == "name_servers";
-        if ((fixed || servers) && format_value(key, key.at(a)) != format_value(key, key.at(b)))
-            out.push_back(std::string(key.table) + "." + std::string(key.name));
+        if (!key.at) continue;
+        auto const name = std::string(key.table) + "." + std::string(key.name);
+        bool const fixed = !can_change(key.table) && !can_change(name);
+        if ((fixed || name == "egress.name_servers") && format_value(key, key.at(a)) != format_value(key, key.at(b)))
+            out.push_back(name);
     }
+    auto const who = [](agent_config const& x, agent_config const& y) {
+        return x.name == y.name && x.client_id == y.client_id;
+    };
+    if (!std::equal(a.agents.begin(), a.agents.end(), b.agents.begin(), b.agents.end(), who)) out.emplace_back("agent");
     return out;
 }
 

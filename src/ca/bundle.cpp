@@ -127,4 +127,11 @@ result<void> write_truststore(std::filesystem::path const& file, authority const
     return write_file_atomically(file, contents(out.get()), 0644);
 }
 
+result<void> write_public_files(std::filesystem::path const& directory, authority const& a,
+                                std::string_view truststore_password) {
+    if (auto done = write_file_atomically(directory / "ca.pem", a.root_pem(), 0644); !done) return done;
+    if (auto done = write_bundle(directory / "ca-bundle.pem", a.root_pem()); !done) return done;
+    return write_truststore(directory / "truststore.p12", a, truststore_password);
+}
+
 }  // namespace jitproxy::ca

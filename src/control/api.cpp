@@ -65,13 +65,13 @@ api::api(jit::task_manager& manager, scheduler& clock, event_hub& events, daemon
     : impl_(std::make_shared<impl>(manager, clock, events, std::move(view))) {}
 api::~api() = default;
 
-void api::handle(request r, std::function<void(response)> respond) {
+void api::handle(request r, std::function<void(response)> const& respond) {
     impl_->route(r, respond);
     wipe(r.body);
 }
 
 void api::abandon(std::string const& session_id) {
-    impl_->manager.close_session(session_id, [](result<jit::session_info>) {});
+    impl_->manager.close_session(session_id, [](result<jit::session_info> const&) {});
     impl_->forget_closed();
 }
 
@@ -96,10 +96,11 @@ void api::impl::route(request& r, responder const& respond) {
     if (r.method != "GET" && r.method != "HEAD") return respond(method_not_allowed("GET, HEAD"));
     if (is("healthz")) return respond(json_response(200, json::object{{"status", "alive"}}));
     if (is("readyz")) {
-        auto const token = manager.agent_token();
-        bool const ready = token.state == "live";
-        return respond(json_response(ready ? 200 : 503, json::object{{"status", ready ? "ready" : "not ready"},
-                                                                     {"agent_token", agent_token_document(token)}}));
+        // Of the first agent: another that is not known any more must not end the service of all. Anybody may ask.
+        auto const state = manager.agent_tokens().front().state;
+        bool const ready = state == "live";
+        return respond(json_response(ready ? 200 : 503,
+                                     json::object{{"status", ready ? "ready" : "not ready"}, {"agent_token", state}}));
     }
     if (is("metrics")) {
         response out;
@@ -157,11 +158,12 @@ void api::impl::open_session(request& r, parsed_target const& target, responder 
     if (!r.body.empty()) {
         auto const parsed = parse_json_object(r.body, errc::bad_argument);
         if (!parsed) return respond(error_response(parsed.error()));
-        if (auto const wrong = unknown_member(*parsed, {"name", "type", "on_behalf_of", "parent_session_id",
+        if (auto const wrong = unknown_member(*parsed, {"name", "type", "agent", "on_behalf_of", "parent_session_id",
                                                         "user_token", "justification", "owner_pid"}))
             return respond(error_response(*wrong));
         order.task.name = string_member(*parsed, "name").value_or("");
         order.task.type = string_member(*parsed, "type").value_or("");
+        order.agent = string_member(*parsed, "agent").value_or("");
         order.task.on_behalf_of = string_member(*parsed, "on_behalf_of").value_or("");
         order.parent_session_id = string_member(*parsed, "parent_session_id").value_or("");
         order.justification = string_member(*parsed, "justification").value_or("");

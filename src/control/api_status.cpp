@@ -17,6 +17,9 @@ json::object api::impl::status() const {
     json::array uncertain;
     for (auto const& t : recovered.uncertain)
         uncertain.push_back(json::object{{"session_id", t.session_id}, {"opened_at", format_rfc3339(t.opened_at)}});
+    auto const agents = manager.agent_tokens();
+    json::array agent_tokens;
+    for (auto const& t : agents) agent_tokens.push_back(agent_token_document(t));
     auto const uptime = std::chrono::duration_cast<seconds>(clock.now() - started);
     return {
         {"version", view.version},
@@ -29,9 +32,10 @@ json::object api::impl::status() const {
         {"sessions", open},
         {"pending_requests", pending},
         {"live_grants", manager.live_grants()},
-        {"recovering_tasks", recovered.waiting},
+        {"recovering_tasks", recovered.waiting.size()},
         {"uncertain_tasks", uncertain},
-        {"agent_token", agent_token_document(manager.agent_token())},
+        {"agent_token", agent_token_document(agents.front())},
+        {"agent_tokens", agent_tokens},
         {"counters", view.counters()},
     };
 }
@@ -47,16 +51,17 @@ std::string api::impl::metrics() const {
         all.push_back({"jitproxy_sessions", "Sessions by status", metric_kind::gauge, n, {{"status", status}}});
     all.push_back({"jitproxy_pending_requests", "Permission requests that wait", metric_kind::gauge, pending, {}});
     all.push_back({"jitproxy_live_grants", "Scoped tokens at hand", metric_kind::gauge, manager.live_grants(), {}});
-    all.push_back({"jitproxy_agent_token_live",
-                   "1 while the agent's token is at hand",
-                   metric_kind::gauge,
-                   manager.agent_token().state == "live" ? 1U : 0U,
-                   {}});
+    for (auto const& t : manager.agent_tokens())
+        all.push_back({"jitproxy_agent_token_live",
+                       "1 while the agent's token is at hand",
+                       metric_kind::gauge,
+                       t.state == "live" ? 1U : 0U,
+                       {{"agent", t.agent}}});
     auto const recovered = manager.recovered();
     all.push_back({"jitproxy_recovering_tasks",
                    "Tasks of earlier lives that are not confirmed to be complete yet",
                    metric_kind::gauge,
-                   recovered.waiting,
+                   recovered.waiting.size(),
                    {}});
     for (auto const& [how, n] : recovered.results)
         all.push_back({"jitproxy_recovered_tasks_total",

@@ -12,6 +12,7 @@ json::object session_document(jit::session_info const& s) {
         {"session_id", s.session_id},
         {"task_id", s.task_id},
         {"name", s.name},
+        {"agent", s.agent},
         {"status", jit::to_string(s.status)},
         {"automatic", s.automatic},
         {"opened_at", format_rfc3339(s.opened_at)},
@@ -49,6 +50,7 @@ json::object request_document(jit::request_info const& r) {
 
 json::object agent_token_document(jit::agent_token_info const& t) {
     return {
+        {"agent", t.agent},
         {"state", t.state},
         {"expires_at", time_value(t.expires_at)},
         {"last_error", t.last_error},

@@ -6,10 +6,15 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <cerrno>
 #include <cstring>
+
+#include "jitproxy/base/log.hpp"
 
 namespace jitproxy::control {
 namespace asio = boost::asio;
@@ -58,7 +63,32 @@ std::uint16_t port_of(any_acceptor const& acceptor) {
     return local.port();
 }
 
+asio::awaitable<void> accept_loop(any_acceptor& acceptor, std::size_t most, std::shared_ptr<void> owner,
+                                  serve_function serve) {
+    auto const open = std::make_shared<std::size_t>(0);
+    for (;;) {
+        auto [ec, socket] = co_await acceptor.async_accept(use_tuple);
+        if (!acceptor.is_open()) break;
+        if (ec) {  // out of descriptors, say: do not spin
+            asio::steady_timer pause(acceptor.get_executor(), milliseconds(100));
+            co_await pause.async_wait(use_tuple);
+            continue;
+        }
+        if (*open >= most) continue;  // closes it
+        ++*open;
+        asio::co_spawn(acceptor.get_executor(), serve(std::move(socket)), [owner, open](std::exception_ptr const& e) {
+            --*open;
+            if (e) log::error("a connection failed", {});
+        });
+    }
+}
+
 }  // namespace
+
+void accept_all(any_acceptor& acceptor, std::size_t most, std::shared_ptr<void> owner, serve_function serve) {
+    auto const executor = acceptor.get_executor();
+    asio::co_spawn(executor, accept_loop(acceptor, most, std::move(owner), std::move(serve)), asio::detached);
+}
 
 result<address> listen_on(any_acceptor& acceptor, address const& where, secret_ptr const& token) {
     auto const refuse = [&](std::string const& why) {
@@ -76,6 +106,15 @@ result<address> listen_on(any_acceptor& acceptor, address const& where, secret_p
     if (ec) return refuse(ec.message());
     auto bound = where;
     if (!where.is_unix()) bound.port = port_of(acceptor);
+    return bound;
+}
+
+result<address> listen_openly(any_acceptor& acceptor, address const& where) {
+    auto ec = bind_tcp(acceptor, where);
+    if (!ec) acceptor.listen(asio::socket_base::max_listen_connections, ec);
+    if (ec) return make_error(errc::configuration, "callback address " + where.text() + ": " + ec.message());
+    auto bound = where;
+    bound.port = port_of(acceptor);
     return bound;
 }
 

@@ -2,13 +2,11 @@
 
 #include <unistd.h>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -17,7 +15,6 @@
 #include <boost/beast/http/write.hpp>
 #include <list>
 
-#include "jitproxy/base/log.hpp"
 #include "jitproxy/http/reply.hpp"
 #include "listening.hpp"
 
@@ -30,7 +27,6 @@ namespace {
 
 using any_stream = beast::basic_stream<asio::generic::stream_protocol>;
 using message = bhttp::request<bhttp::string_body>;
-constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
 
 response plain_problem(unsigned status, std::string_view title) {
     response out;
@@ -50,13 +46,12 @@ struct server::impl : std::enable_shared_from_this<impl> {
     any_acceptor acceptor;
     control::address bound;
     std::list<std::weak_ptr<any_stream>> streams;
-    std::size_t open = 0;
     bool stopped = false;
 
     impl(asio::io_context& i, api& a, event_hub& e, server_options o)
         : io(i), routes(a), events(e), options(std::move(o)), acceptor(i), bound(options.address) {}
 
-    asio::awaitable<void> accept_loop();
+    asio::awaitable<void> serve_socket(any_socket socket);
     asio::awaitable<void> serve(std::shared_ptr<any_stream> stream);
     asio::awaitable<response> ask(request r);
     asio::awaitable<bool> send(any_stream& stream, message const& m, response r);
@@ -65,26 +60,11 @@ struct server::impl : std::enable_shared_from_this<impl> {
     void stop();
 };
 
-asio::awaitable<void> server::impl::accept_loop() {
-    auto const self = shared_from_this();
-    while (!stopped) {
-        auto [ec, socket] = co_await acceptor.async_accept(use_tuple);
-        if (stopped || ec == asio::error::operation_aborted) break;
-        if (ec) {  // out of descriptors, say: do not spin
-            asio::steady_timer pause(io, std::chrono::milliseconds(100));
-            co_await pause.async_wait(use_tuple);
-            continue;
-        }
-        if (open >= options.connections) continue;  // closes it
-        auto stream = std::make_shared<any_stream>(std::move(socket));
-        streams.remove_if([](auto const& s) { return s.expired(); });
-        streams.push_back(stream);
-        ++open;
-        asio::co_spawn(io, serve(std::move(stream)), [self](std::exception_ptr const& e) {
-            --self->open;
-            if (e) log::error("control connection failed", {});
-        });
-    }
+asio::awaitable<void> server::impl::serve_socket(any_socket socket) {
+    auto stream = std::make_shared<any_stream>(std::move(socket));
+    streams.remove_if([](auto const& s) { return s.expired(); });
+    streams.push_back(stream);
+    return serve(std::move(stream));
 }
 
 bool server::impl::authorised(message const& m) const {
@@ -244,7 +224,8 @@ result<void> server::start() {
     auto const bound = listen_on(impl_->acceptor, impl_->options.address, impl_->options.token);
     if (!bound) return bound.error();
     impl_->bound = *bound;
-    asio::co_spawn(impl_->io, impl_->accept_loop(), asio::detached);
+    accept_all(impl_->acceptor, impl_->options.connections, impl_,
+               [self = impl_.get()](any_socket socket) { return self->serve_socket(std::move(socket)); });
     return {};
 }
 

@@ -48,7 +48,7 @@ std::string fault_list::add(json::object const& wanted) {
     f.kind = at->kind;
     auto const status = int_member(wanted, "status").value_or(503);
     auto const delay = int_member(wanted, "delay_ms").value_or(0);
-    f.retry_after = int_member(wanted, "retry_after").value_or(1);
+    f.retry_after = int_member(wanted, "retry_after");
     f.times = int_member(wanted, "times").value_or(1);
     if (status < 200 || status > 599) return "status must be from 200 to 599";
     if (delay < 0 || delay > 600'000) return "delay_ms must be from 0 to 600000";
@@ -85,6 +85,7 @@ std::optional<reply> answer_instead(fault const& f) {
     switch (f.kind) {
         case fault_kind::status: {
             auto r = trouble(f.status);
+            if (f.retry_after) r.fields.push_back({"Retry-After", std::to_string(*f.retry_after)});
             if (f.status == 204 || f.status == 304) {
                 r.fields.clear();
                 r.body.clear();
@@ -93,7 +94,7 @@ std::optional<reply> answer_instead(fault const& f) {
         }
         case fault_kind::rate_limit: {
             auto r = api_error(429, "rate_limited", "Too many requests");
-            r.fields.push_back({"Retry-After", std::to_string(f.retry_after)});
+            r.fields.push_back({"Retry-After", std::to_string(f.retry_after.value_or(1))});
             return r;
         }
         case fault_kind::reset_before: {

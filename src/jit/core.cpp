@@ -19,4 +19,12 @@ void core::report(result<void> const& journaled, std::string const& session_id) 
     ports.events.on_event({"journal.failed", session_id, {{"detail", journaled.error().detail}}});
 }
 
+void core::revoke(agent_index agent, secret_ptr token, std::string const& session_id) const {
+    ports.as.revoke(agent, std::move(token), [session_id](result<void> const& done) {
+        if (done.has_error())
+            log::warning("a token could not be revoked; it ends with its task or its time",
+                         {{"session", session_id}, {"error", name_of(done.error().code)}});
+    });
+}
+
 }  // namespace jitproxy::jit

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "agents.hpp"
 #include "jitproxy/base/log.hpp"
 #include "jitproxy/jit/ledger.hpp"
 #include "jitproxy/jit/task_manager.hpp"
@@ -14,9 +15,11 @@
 namespace jitproxy::jit {
 
 struct core {
-    core(manager_ports p, task_manager_options o) : ports(p), options(o), grants(o.expiry_margin), answers(p.clock) {}
+    core(manager_ports p, agent_table& a, task_manager_options o)
+        : ports(p), agents(a), options(std::move(o)), grants(options.expiry_margin), answers(p.clock) {}
 
     manager_ports ports;
+    agent_table& agents;
     task_manager_options options;
     ledger grants;
     outbox answers;  // for callers
@@ -30,6 +33,8 @@ struct core {
     // A journal that cannot be written after the fact: the work goes on, the failure is told.
     void record(std::string const& session_id, journal_record what) const;
     void report(result<void> const& journaled, std::string const& session_id) const;
+    // RFC 7009; a failure is only logged, the token dies with its task or by itself.
+    void revoke(agent_index agent, secret_ptr token, std::string const& session_id) const;
     template <class T>
     void answer(callback<T> done, result<T> what) {
         answers.post([done = std::move(done), what = std::move(what)] { done(what); });
@@ -39,21 +44,27 @@ struct core {
 template <class T>
 using as_call = std::function<void(secret_ptr bearer, callback<T> done)>;
 
-// Makes a call with the keeper's bearer. The AS may have rejected the bearer, not the call (both are as_rejected):
-// where the keeper has another one, or fetches one, the call is made again, once.
+// Makes a call with the keeper's bearer. Where the AS says that the bearer is dead, and the keeper has another one or
+// fetches one, the call is made again, once. A call that is refused for itself is not: a new token would change
+// nothing, and the token endpoint allows few calls. Where no bearer can be had, `done` is told what `no_bearer` makes
+// of the reason.
 template <class T>
-void call_as(core& c, std::shared_ptr<token_keeper> const& keeper, as_call<T> call, callback<T> done) {
-    auto const again = [&c, weak = std::weak_ptr(keeper), call, done](bearer const& used, result<T> const& answer) {
+void call_as(
+    core& c, std::shared_ptr<token_keeper> const& keeper, as_call<T> call, callback<T> done,
+    error (*no_bearer)(error) = [](error what) { return what; }) {
+    auto const again = [&c, weak = std::weak_ptr(keeper), call, done, no_bearer](bearer const& used,
+                                                                                 result<T> const& answer) {
         auto const k = weak.lock();
-        if (answer.has_value() || answer.error().code != errc::as_rejected || !k) return done(answer);
-        k->renew(used.generation, while_alive(c.alive, [call, done, used, answer](result<bearer> const& renewed) {
-                     if (renewed.has_error()) return done(renewed.error());
+        if (answer.has_value() || answer.error().code != errc::as_unauthorized || !k) return done(answer);
+        k->renew(used.generation,
+                 while_alive(c.alive, [call, done, used, answer, no_bearer](result<bearer> const& renewed) {
+                     if (renewed.has_error()) return done(no_bearer(renewed.error()));
                      if (renewed->generation == used.generation) return done(answer);
                      call(renewed->token, done);
                  }));
     };
-    auto const first = while_alive(c.alive, [&c, call, again, done](result<bearer> const& b) {
-        if (b.has_error()) return done(b.error());
+    auto const first = while_alive(c.alive, [&c, call, again, done, no_bearer](result<bearer> const& b) {
+        if (b.has_error()) return done(no_bearer(b.error()));
         call(b->token, while_alive(c.alive, [again, used = *b](result<T> const& answer) { again(used, answer); }));
     });
     if (auto const b = keeper->current(); b.token)

@@ -38,7 +38,7 @@ exchange_action exchange::on(request_ready const& e) {
     protected_ = true;
     keep_authorization_ = e.keep_authorization;
     session_ = e.session;
-    if (!session_->accepts()) return answer(make_error(errc::shutting_down, "the session is closed or closing"));
+    if (!session_->accepts()) return answer(closed());
     // The agent's own Authorization wins for the first attempt, even where a grant is at hand. Where the API does not
     // find it enough, permission is sought as ever, and the next attempt carries the scoped token: that is what the
     // API asked for.
@@ -103,6 +103,7 @@ exchange_action exchange::token_refused(response_started const& e) {
 exchange_action exchange::on(permission_decided const& e) {
     if (state_ != state::asking) return illegal("permission_decided");
     permission_outcome const& outcome = e.outcome;
+    if (outcome.instead) return answer(error{*outcome.instead, outcome.reason, outcome.retry_after});
     if (outcome.status != permission_status::granted) return relay(outcome);
     if (!outcome.token) return illegal("permission_decided: granted without a token");
     if (!replayable_) return relay(granted_for_next_time(outcome));
@@ -121,7 +122,7 @@ exchange_action exchange::on(bearer_refreshed const& e) {
     session_ = *e.session;
     grant_in_use_.clear();
     fresh_grant_ = false;
-    if (!session_->accepts()) return answer(make_error(errc::shutting_down, "the session is closed or closing"));
+    if (!session_->accepts()) return answer(closed());
     if (!replayable_)
         return relay(
             failed("the API refused a token that had died, and the request body is too large to be sent again "
@@ -180,6 +181,12 @@ exchange_action exchange::relay() {
 exchange_action exchange::relay(permission_outcome why) {
     state_ = state::relaying;
     return relay_response{true, std::move(why)};
+}
+
+// The client knew a session that was open a moment ago: another word than for one that is not known.
+error exchange::closed() const {
+    if (!session_->suspended.empty()) return session_->refusal();
+    return make_error(errc::shutting_down, "the session is closed or closing");
 }
 
 exchange_action exchange::answer(error what) {

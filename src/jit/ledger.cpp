@@ -77,6 +77,13 @@ void ledger::drop_session(std::string_view session_id) {
     std::erase_if(grants_, [&](auto const& entry) { return entry.second.session_id == session_id; });
 }
 
+std::vector<secret_ptr> ledger::tokens_of(std::string_view session_id) const {
+    std::vector<secret_ptr> tokens;
+    for (auto const& [id, g] : grants_)
+        if (g.session_id == session_id) tokens.push_back(g.token);
+    return tokens;
+}
+
 std::vector<std::string> ledger::prune(steady_time now) {
     std::vector<std::string> lost;
     std::erase_if(grants_, [&](auto const& entry) {

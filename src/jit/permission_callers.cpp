@@ -8,8 +8,7 @@ namespace jitproxy::jit {
 
 namespace {
 
-// What one session may have open at a time: an API that names ever new needs must not fill memory and the AS.
-constexpr std::size_t most_open = 64;
+constexpr seconds a_minute{60};
 
 permission_outcome failed(permission_status status, std::string reason, int retry_after = 0) {
     permission_outcome outcome;
@@ -43,23 +42,17 @@ std::uint64_t permission_desk::request(permission_need need, done_function done)
     // Only now: an entry that is decided at once must find its caller complete.
     auto const parts = c->parts;
     for (auto const& p : parts)
-        if (p.entry && (p.entry->machine.current() == machine::state::idle ||
-                        p.entry->machine.current() == machine::state::approved))
-            feed(p.entry, machine::start{});
+        if (p.entry && p.entry->machine.startable()) feed(p.entry, machine::start{});
     for (auto const& p : parts)
-        if (p.entry) {
-            auto const now = p.entry->machine.current();
-            if (now == machine::state::pending || now == machine::state::polling || now == machine::state::ask_later ||
-                now == machine::state::exchange_later)
-                start_hold(c);
-        }
+        if (p.entry && p.entry->machine.waits()) start_hold(c);
     review(c);
     c->has_ticket = true;
     return c->ticket;
 }
 
-std::optional<permission_outcome> permission_desk::refuse(permission_need const& need) const {
+std::optional<permission_outcome> permission_desk::refuse(permission_need const& need) {
     auto const s = sessions_.find(need.session_id);
+    if (s && !s->suspended.empty()) return outcome_of(s->snapshot->refusal());
     if (!s || !s->serving()) return failed(permission_status::error, "session closed");
     if (!need.api) return failed(permission_status::refused, "no protected API");
     if (need.details.empty())
@@ -72,9 +65,28 @@ std::optional<permission_outcome> permission_desk::refuse(permission_need const&
             outcome.retry_after = 0;
             return outcome;
         }
-    if (open(need.session_id) + need.details.size() > most_open)
-        return failed(permission_status::error, "too many permission requests are open in this session", 5);
-    return std::nullopt;
+    return over_limit(need);
+}
+
+// An API that names ever new needs must not fill memory, the AS and a human's list.
+std::optional<permission_outcome> permission_desk::over_limit(permission_need const& need) {
+    auto const now = core_.now();
+    std::size_t fresh = 0;
+    for (auto const& details : need.details) {
+        auto const needs = canonical_json(details);
+        auto const* g = core_.grants.find(need.session_id, need.origin, needs, now);
+        bool const at_hand = g != nullptr && g->id != need.refused_grant;
+        if (!at_hand && !entries_.contains(key_of(need, needs))) ++fresh;
+    }
+    if (fresh == 0) return std::nullopt;
+    if (open(need.session_id) + fresh > core_.options.requests_open)
+        return failed(permission_status::refused, "too many permission requests are open in this session", 5);
+    auto& opened = opened_[need.session_id];
+    while (!opened.empty() && opened.front() + a_minute <= now) opened.pop_front();
+    if (opened.size() + fresh <= core_.options.requests_per_minute) return std::nullopt;
+    auto const wait = opened.empty() ? a_minute : std::chrono::ceil<seconds>(opened.front() + a_minute - now);
+    return failed(permission_status::refused, "too many new permission requests in this session within a minute",
+                  static_cast<int>(wait.count()));
 }
 
 permission_desk::part permission_desk::begin_part(permission_need const& need, json::object const& details, bool last) {
@@ -167,7 +179,16 @@ void permission_desk::review(caller_ptr const& c) {
     if (not_granted != c->parts.end()) return answer(c, *not_granted->outcome);
     if (std::any_of(c->parts.begin(), c->parts.end(), [](part const& p) { return !p.outcome; })) return;
     // Each member has a token of its own, and a request carries one: the last. An API that wants more names the rest.
-    answer(c, *c->parts.back().outcome);
+    // It may have come long before the others: it may have ended since, or been replaced.
+    auto const& last = c->parts.back();
+    auto const* g = core_.grants.find(c->need.session_id, c->need.origin, last.needs, core_.now());
+    if (g == nullptr)
+        return answer(c, failed(permission_status::error, "a permission ended while others were waited for", 1));
+    auto outcome = *last.outcome;
+    outcome.token = g->token;
+    outcome.grant_id = g->id;
+    outcome.request_id = g->request_id;
+    answer(c, std::move(outcome));
 }
 
 void permission_desk::answer(caller_ptr const& c, permission_outcome outcome) {

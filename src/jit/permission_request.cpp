@@ -5,21 +5,14 @@
 #include <utility>
 
 #include "jitproxy/jit/text.hpp"
+#include "permission_trouble.hpp"
 
 namespace jitproxy::jit {
 
 namespace {
 
-// Nothing waits without a deadline, also where the AS does not name one.
-constexpr auto longest_patience = std::chrono::hours(1);
-constexpr unsigned most_asks = 3;
-constexpr int longest_rate_pause = 10;  // seconds; a client is not kept waiting longer for a rate limit
 constexpr unsigned most_exchanges = 4;
 constexpr seconds longest_retry_after{60};
-
-bool passes(errc code) {
-    return code == errc::as_unreachable || code == errc::as_rate_limited;
-}
 
 }  // namespace
 
@@ -27,8 +20,9 @@ permission_request::action permission_request::resume(event const& e, wall_time 
     return std::visit([&](auto const& each) { return on(each, now); }, e);
 }
 
-permission_request::action permission_request::on(start const&, wall_time) {
+permission_request::action permission_request::on(start const&, wall_time now) {
     if (state_ == state::approved) return fetch_token();
+    if (state_ == state::in_doubt) return doubted(now);
     if (state_ != state::idle) return illegal("start");
     state_ = state::recording;
     return record{};
@@ -44,9 +38,7 @@ permission_request::action permission_request::on(resumed const& e, wall_time no
 permission_request::action permission_request::on(recorded const& e, wall_time) {
     if (state_ != state::recording) return illegal("recorded");
     if (e.outcome.has_error()) return end(e.outcome.error());
-    state_ = state::asking;
-    ++asks_;
-    return ask{};
+    return ask_again();
 }
 
 permission_request::action permission_request::on(asked const& e, wall_time now) {
@@ -59,11 +51,12 @@ permission_request::action permission_request::on(asked const& e, wall_time now)
             state_ = state::ask_later;
             return pause{seconds(what.retry_after)};
         }
+        if (may_be_done(what.code)) return doubt(what, now);
         return end(what);
     }
     if (e.answer->request_id.empty() &&
         (e.answer->status == request_status::pending || e.answer->status == request_status::approved))
-        return end(make_error(errc::as_malformed, "the authorization server's answer names no request_id"));
+        return doubt(make_error(errc::as_malformed, "the authorization server's answer names no request_id"), now);
     give_up_at_ = now + longest_patience;
     learn(*e.answer, now);
     return follow(now, e.answer->retry_after);
@@ -76,7 +69,7 @@ permission_request::action permission_request::on(polled const& e, wall_time now
         return follow(now, e.answer->retry_after);
     }
     auto const& what = e.answer.error();
-    if (what.code == errc::as_rejected || what.code == errc::as_inactive) return end(what);
+    if (!keeps_request(what.code)) return end(what);
     // Silent or in trouble: the request may well be decided, so look again until its time is over.
     std::optional<seconds> later;
     if (what.retry_after > 0) later = seconds(what.retry_after);
@@ -115,8 +108,16 @@ permission_request::action permission_request::on(exchanged const& e, wall_time)
         return done;
     }
     auto const& what = e.answer.error();
-    if (!passes(what.code)) return end(what);
-    if (exchanges_ < most_exchanges && what.retry_after <= longest_rate_pause) {
+    if (exchange_unclear_ && what.code == errc::as_rejected) {
+        // An approval is exchanged once. The token that got lost ends with its task; the need is asked for anew.
+        auto lost = what;
+        lost.detail = "the token was made, but lost on its way: send the request again";
+        lost.retry_after = 1;
+        return end(lost);
+    }
+    if (!keeps_request(what.code)) return end(what);
+    exchange_unclear_ = exchange_unclear_ || may_be_done(what.code);
+    if (what.code != errc::as_down && exchanges_ < most_exchanges && what.retry_after <= longest_rate_pause) {
         state_ = state::exchange_later;
         return pause{exchange_pauses_.next(what.retry_after)};
     }
@@ -127,9 +128,10 @@ permission_request::action permission_request::on(exchanged const& e, wall_time)
 permission_request::action permission_request::on(timer_fired const&, wall_time now) {
     switch (state_) {
         case state::ask_later:
-            state_ = state::asking;
-            ++asks_;
-            return ask{};
+            return ask_again();
+        case state::look_later:
+            state_ = state::looking;
+            return look{};
         case state::pending: {
             state_ = state::polling;
             // The last poll begins when the time is over, and gets a few seconds of its own.
@@ -145,8 +147,9 @@ permission_request::action permission_request::on(timer_fired const&, wall_time 
     }
 }
 
-permission_request::action permission_request::on(close const&, wall_time) {
+permission_request::action permission_request::on(close const& e, wall_time) {
     if (state_ == state::settled) return nothing{};
+    if (!e.suspended.empty()) return end(make_error(errc::as_inactive, "this session is suspended: " + e.suspended));
     return end(permission_status::error, "session closed");
 }
 
@@ -190,6 +193,12 @@ permission_request::action permission_request::pause_for(milliseconds delay, wal
     return pause{std::min(delay, std::chrono::ceil<milliseconds>(give_up_at_ - now))};
 }
 
+permission_request::action permission_request::ask_again() {
+    state_ = state::asking;
+    ++asks_;
+    return ask{};
+}
+
 permission_request::action permission_request::fetch_token() {
     if (state_ == state::approved) exchanges_ = 0, exchange_pauses_.reset();
     state_ = state::exchanging;
@@ -219,15 +228,26 @@ int permission_request::retry_after() const noexcept {
     return static_cast<int>(std::max<std::int64_t>(1, std::chrono::ceil<seconds>(timing_.poll_longest).count()));
 }
 
+bool permission_request::startable() const noexcept {
+    return state_ == state::idle || state_ == state::approved || state_ == state::in_doubt;
+}
+
+bool permission_request::waits() const noexcept {
+    return state_ == state::pending || state_ == state::polling || state_ == state::ask_later ||
+           state_ == state::look_later || state_ == state::looking || state_ == state::exchange_later;
+}
+
 std::string_view permission_request::status() const noexcept {
     if (state_ == state::settled) return to_string(outcome_);
+    if (state_ == state::in_doubt) return to_string(permission_status::error);
     if (state_ == state::exchanging || state_ == state::exchange_later || state_ == state::approved) return "approved";
     return "pending";
 }
 
 permission_request::action permission_request::illegal(char const* what) const {
-    static constexpr std::array names{"idle",    "recording",  "asking",         "ask_later", "pending",
-                                      "polling", "exchanging", "exchange_later", "approved",  "settled"};
+    static constexpr std::array names{"idle",           "recording", "asking",  "ask_later", "look_later",
+                                      "looking",        "in_doubt",  "pending", "polling",   "exchanging",
+                                      "exchange_later", "approved",  "settled"};
     return broken{std::string(what) + " in state " + names[static_cast<std::size_t>(state_)]};
 }
 

@@ -12,6 +12,7 @@ namespace {
 constexpr std::size_t remembered = 200;  // settled requests in the list
 constexpr seconds longest_ttl{900};      // protocol.md section 2
 constexpr seconds default_ttl{300};
+constexpr seconds hint_pause{1};  // between two polls that hints bring about
 
 open_permission facts_of(permission_entry const& e) {
     auto const& known = e.machine.known();
@@ -19,12 +20,24 @@ open_permission facts_of(permission_entry const& e) {
             known.risk_level, known.expires_at};
 }
 
+// That no bearer can be had is no word about the request that it was wanted for.
+error without_bearer(error what) {
+    if (what.code == errc::as_rejected) what.code = errc::as_unauthorized;
+    return what;
+}
+
 }  // namespace
+
+// A decision on its way to the AS holds its entry for longer than this lives.
+permission_desk::~permission_desk() {
+    for (auto const& [key, e] : entries_) e->wake.cancel();
+}
 
 entry_ptr permission_desk::make_entry(std::string session_id, std::string origin, std::string needs,
                                       json::object details) const {
     auto e = std::make_shared<permission_entry>(
-        core_.ports.clock, permission_timing{core_.options.poll_first, core_.options.poll_longest});
+        core_.ports.clock,
+        permission_timing{core_.options.poll_first, core_.options.poll_longest, core_.options.unclear_memory});
     e->local_id = random_id("local").replace(5, 1, "-");
     e->key = entry_key(session_id, origin, needs);
     e->session_id = std::move(session_id);
@@ -43,6 +56,7 @@ entry_ptr permission_desk::open_entry(permission_need const& need, json::object 
     e->justification = justification_of(need, session ? std::string_view(session->order.justification) : "");
     e->requested_ttl =
         need.api->requested_ttl > seconds(0) ? std::min(need.api->requested_ttl, longest_ttl) : default_ttl;
+    opened_[need.session_id].push_back(core_.now());
     return e;
 }
 
@@ -50,28 +64,35 @@ void permission_desk::feed(entry_ptr const& e, machine::event const& ev) {
     std::visit([&](auto const& action) { perform(e, action); }, e->machine.resume(ev, core_.wall_now()));
 }
 
-// Calls the AS with the session's bearer. Only the answer to the latest call counts.
+// Calls the AS with the session's bearer. Only the answer to the latest call counts, and what has waited for a bearer
+// until it is not wanted any more is not asked.
 template <class T>
 void permission_desk::call(entry_ptr const& e, as_call<T> what,
                            std::function<void(entry_ptr const&, result<T> const&)> then) {
     auto const s = sessions_.find(e->session_id);
     if (!s) return;  // its closing has settled this entry, or is about to
     auto const number = ++e->call;
-    call_as<T>(core_, s->keeper, std::move(what),
-               while_alive(core_.alive, [this, weak = std::weak_ptr(e), number, then,
-                                         session_id = e->session_id](result<T> const& answer) {
-                   auto const alive = weak.lock();
-                   if (!alive || alive->call != number || alive->machine.settled()) {
-                       // A token that arrives late is nobody's: it must not outlive the session.
-                       if constexpr (std::is_same_v<T, access_token>)
-                           if (answer.has_value() && answer->value)
-                               core_.ports.as.revoke(answer->value, [](result<void> const&) {});
-                       return;
-                   }
-                   then(alive, answer);
-                   if (answer.has_error() && answer.error().code == errc::as_inactive)
-                       sessions_.task_died(session_id, answer.error().detail);
-               }));
+    auto const wanted = [weak = std::weak_ptr(e), number, what = std::move(what)](secret_ptr bearer, callback<T> done) {
+        auto const alive = weak.lock();
+        if (alive && alive->call == number && !alive->machine.settled()) what(std::move(bearer), std::move(done));
+    };
+    call_as<T>(core_, s->keeper, wanted,
+               while_alive(core_.alive,
+                           [this, weak = std::weak_ptr(e), number, then, agent = s->agent,
+                            session_id = e->session_id](result<T> const& answer) {
+                               auto const alive = weak.lock();
+                               if (!alive || alive->call != number || alive->machine.settled()) {
+                                   // A token that arrives late is nobody's: it must not outlive the session.
+                                   if constexpr (std::is_same_v<T, access_token>)
+                                       if (answer.has_value() && answer->value)
+                                           core_.revoke(agent, answer->value, session_id);
+                                   return;
+                               }
+                               then(alive, answer);
+                               if (answer.has_error() && answer.error().code == errc::as_inactive)
+                                   sessions_.task_died(session_id, answer.error().detail);
+                           }),
+               without_bearer);
 }
 
 void permission_desk::perform(entry_ptr const&, machine::nothing const&) {}
@@ -90,7 +111,9 @@ void permission_desk::perform(entry_ptr const& e, machine::record const&) {
 
 void permission_desk::perform(entry_ptr const& e, machine::ask const&) {
     auto const s = sessions_.find(e->session_id);
-    request_order order{s ? s->info.task_id : std::string{}, e->details, e->justification, e->requested_ttl};
+    auto const& url = core_.options.callback_url;
+    request_order order{s ? s->info.task_id : std::string{}, e->details, e->justification, e->requested_ttl,
+                        url ? url(e->local_id) : std::string{}};
     call<request_state>(
         e,
         [this, order = std::move(order)](secret_ptr bearer, callback<request_state> done) {
@@ -99,8 +122,21 @@ void permission_desk::perform(entry_ptr const& e, machine::ask const&) {
         [this](entry_ptr const& me, result<request_state> const& answer) { feed(me, machine::asked{answer}); });
 }
 
+void permission_desk::perform(entry_ptr const& e, machine::look const&) {
+    call<std::vector<pending_request>>(
+        e,
+        [this](secret_ptr bearer, callback<std::vector<pending_request>> done) {
+            core_.ports.as.list_pending(std::move(bearer), std::move(done));
+        },
+        [this](entry_ptr const& me, result<std::vector<pending_request>> const& list) {
+            if (list.has_error()) return feed(me, machine::looked{list.error()});
+            feed(me, machine::looked{find_pending(*me, *list)});
+        });
+}
+
 void permission_desk::perform(entry_ptr const& e, machine::poll const& a) {
     arm(e, a.deadline);
+    e->polled_at = core_.now();
     call<request_state>(
         e,
         [this, known = e->machine.known()](secret_ptr bearer, callback<request_state> done) {
@@ -120,7 +156,7 @@ void permission_desk::perform(entry_ptr const& e, machine::exchange const&) {
 }
 
 void permission_desk::perform(entry_ptr const& e, machine::pause const& a) {
-    arm(e, a.delay);
+    arm(e, core_.options.jitter(a.delay));
     if (e->machine.current() == machine::state::pending && !e->told_pending) {
         e->told_pending = true;
         core_.record(e->session_id, records::permission_pending{e->session_id, facts_of(*e)});
@@ -131,6 +167,8 @@ void permission_desk::perform(entry_ptr const& e, machine::pause const& a) {
 
 void permission_desk::perform(entry_ptr const& e, machine::fail_for_now const& a) {
     e->wake.cancel();
+    log::warning("a permission has to wait for the authorization server",
+                 {{"session", e->session_id}, {"reason", a.outcome.reason}});
     entry_decided(*e, a.outcome);
 }
 
@@ -178,6 +216,12 @@ void permission_desk::grant_to(entry_ptr const& e, access_token token) {
     sessions_.arm_pruning();
 }
 
+void permission_desk::hint(std::string const& local_id) {
+    for (auto const& [key, e] : entries_)
+        if (e->local_id == local_id && e->machine.current() == machine::state::pending)
+            return arm(e, std::chrono::ceil<milliseconds>(e->polled_at + hint_pause - core_.now()));
+}
+
 void permission_desk::forget(entry_ptr const& e) {
     auto const it = entries_.find(e->key);
     if (it == entries_.end() || it->second != e) return;
@@ -186,96 +230,16 @@ void permission_desk::forget(entry_ptr const& e) {
     if (history_.size() > remembered) history_.pop_front();
 }
 
-void permission_desk::end_session(std::string const& session_id) {
+void permission_desk::end_session(std::string const& session_id, std::string const& suspended) {
+    opened_.erase(session_id);
     std::vector<entry_ptr> mine;
     for (auto const& [key, e] : entries_)
         if (e->session_id == session_id) mine.push_back(e);
     for (auto const& e : mine) {
-        if (!e->machine.settled()) feed(e, machine::close{});
+        if (!e->machine.settled()) feed(e, machine::close{suspended});
         e->wake.cancel();
         forget(e);
     }
-}
-
-void permission_desk::decide(bool approve, std::string const& request_id, secret_ptr user_bearer, std::string words,
-                             callback<request_info> done) {
-    auto const of_that_id = [&](auto const& each) {
-        return !request_id.empty() && each.second->machine.known().request_id == request_id;
-    };
-    auto const it = std::find_if(entries_.begin(), entries_.end(), of_that_id);
-    if (it == entries_.end() || it->second->machine.settled()) {
-        auto const settled = std::any_of(history_.begin(), history_.end(),
-                                         [&](request_info const& i) { return i.request_id == request_id; });
-        auto const what = settled || it != entries_.end()
-                              ? make_error(errc::bad_argument, "the request is decided already")
-                              : make_error(errc::not_found, "no such permission request");
-        return core_.answer<request_info>(std::move(done), what);
-    }
-    auto const decided = while_alive(core_.alive, [this, e = it->second, done = std::move(done), approve,
-                                                   words](result<request_state> const& answer) {
-        if (answer.has_error()) return done(answer.error());
-        auto known = *answer;
-        // What was decided is known also where the answer does not repeat it.
-        if (known.status == request_status::pending)
-            known.status = approve ? request_status::approved : request_status::denied;
-        if (!approve && known.reason.empty()) known.reason = words;
-        feed(e, machine::learned{known});
-        done(info_of(*e));
-    });
-    if (approve)
-        core_.ports.as.approve(std::move(user_bearer), request_id, std::move(words), decided);
-    else
-        core_.ports.as.deny(std::move(user_bearer), request_id, std::move(words), decided);
-}
-
-std::size_t permission_desk::pending(std::string const& session_id) const {
-    return static_cast<std::size_t>(std::count_if(entries_.begin(), entries_.end(), [&](auto const& each) {
-        auto const& e = *each.second;
-        return e.session_id == session_id && !e.machine.settled() && e.machine.current() != machine::state::approved;
-    }));
-}
-
-std::size_t permission_desk::open(std::string const& session_id) const {
-    return static_cast<std::size_t>(std::count_if(
-        entries_.begin(), entries_.end(), [&](auto const& each) { return each.second->session_id == session_id; }));
-}
-
-request_info permission_desk::info_of(permission_entry const& e) const {
-    auto const& known = e.machine.known();
-    request_info info;
-    info.request_id = known.request_id.empty() ? e.local_id : known.request_id;
-    info.session_id = e.session_id;
-    info.api = e.api;
-    info.status = e.machine.status();
-    info.risk_level = known.risk_level;
-    info.justification = e.justification;
-    info.reason = e.machine.settled() ? e.outcome.reason : one_line(known.reason, longest_reason);
-    info.authorization_details.push_back(e.details);
-    info.created_at = e.created_at;
-    info.expires_at = known.expires_at;
-    return info;
-}
-
-std::vector<request_info> permission_desk::list() const {
-    std::vector<request_info> all(history_.begin(), history_.end());
-    for (auto const& [key, e] : entries_) all.push_back(info_of(*e));
-    std::stable_sort(all.begin(), all.end(), [](auto const& a, auto const& b) { return a.created_at < b.created_at; });
-    return all;
-}
-
-void permission_desk::tell(permission_entry const& e, std::string const& what) const {
-    auto const info = info_of(e);
-    json::object data{{"request_id", info.request_id},
-                      {"api", info.api},
-                      {"origin", e.origin},
-                      {"status", info.status},
-                      {"risk_level", info.risk_level},
-                      {"justification", info.justification},
-                      {"reason", info.reason},
-                      {"authorization_details", info.authorization_details},
-                      {"created_at", format_rfc3339(info.created_at)}};
-    if (info.expires_at) data["expires_at"] = format_rfc3339(*info.expires_at);
-    core_.emit(what, e.session_id, std::move(data));
 }
 
 }  // namespace jitproxy::jit

@@ -32,6 +32,7 @@ struct permission_entry {
     permission_request machine;
     timer wake;
     std::uint64_t call = 0;             // the call to the AS whose answer counts; others come too late
+    steady_time polled_at;              // last
     bool journaled = false;             // or on its way there
     bool told_pending = false;          // the event was sent
     permission_outcome outcome;         // once settled
@@ -46,11 +47,16 @@ class permission_desk {
     using done_function = std::function<void(permission_outcome)>;
 
     permission_desk(core& c, session_table& sessions) : core_(c), sessions_(sessions) {}
+    ~permission_desk();
+    permission_desk(permission_desk const&) = delete;
+    permission_desk& operator=(permission_desk const&) = delete;
 
     std::uint64_t request(permission_need need, done_function done);
     void cancel(std::uint64_t ticket);
     // The session is closing: everything of it ends now.
-    void end_session(std::string const& session_id);
+    void end_session(std::string const& session_id, std::string const& suspended);
+    // permission_entry::local_id; polled at most once a second, however many hints come.
+    void hint(std::string const& local_id);
     // Asked for in an earlier life of the process, in a session that goes on: it is polled for again.
     void resume(std::string const& session_id, open_permission const& p);
     void decide(bool approve, std::string const& request_id, secret_ptr user_bearer, std::string words,
@@ -81,7 +87,8 @@ class permission_desk {
     using machine = permission_request;
 
     // callers (permission_callers.cpp)
-    std::optional<permission_outcome> refuse(permission_need const& need) const;
+    std::optional<permission_outcome> refuse(permission_need const& need);
+    std::optional<permission_outcome> over_limit(permission_need const& need);
     part begin_part(permission_need const& need, json::object const& details, bool last);
     void entry_decided(permission_entry const& e, permission_outcome const& outcome);
     void entry_waits(permission_entry const& e);
@@ -98,6 +105,7 @@ class permission_desk {
     void perform(entry_ptr const& e, machine::nothing const& a);
     void perform(entry_ptr const& e, machine::record const& a);
     void perform(entry_ptr const& e, machine::ask const& a);
+    void perform(entry_ptr const& e, machine::look const& a);
     void perform(entry_ptr const& e, machine::poll const& a);
     void perform(entry_ptr const& e, machine::exchange const& a);
     void perform(entry_ptr const& e, machine::pause const& a);
@@ -106,6 +114,8 @@ class permission_desk {
     void perform(entry_ptr const& e, machine::broken const& a);
     template <class T>
     void call(entry_ptr const& e, as_call<T> what, std::function<void(entry_ptr const&, result<T> const&)> then);
+    [[nodiscard]] std::optional<request_state> find_pending(permission_entry const& e,
+                                                            std::vector<pending_request> const& list) const;
     void arm(entry_ptr const& e, milliseconds delay);
     void grant_to(entry_ptr const& e, access_token token);
     void forget(entry_ptr const& e);
@@ -114,8 +124,9 @@ class permission_desk {
 
     core& core_;
     session_table& sessions_;
-    std::map<std::string, entry_ptr> entries_;  // by key
-    std::deque<request_info> history_;          // settled ones, the latest last
+    std::map<std::string, entry_ptr> entries_;               // by key
+    std::deque<request_info> history_;                       // settled ones, the latest last
+    std::map<std::string, std::deque<steady_time>> opened_;  // by session: its new requests of the last minute
     std::map<std::uint64_t, caller_ptr> callers_;
     std::uint64_t next_ticket_ = 1;
 };

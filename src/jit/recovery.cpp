@@ -17,8 +17,7 @@ wall_time end_of(open_task const& t) {
 
 }  // namespace
 
-void recovery::start(std::shared_ptr<token_keeper> agent) {
-    agent_ = std::move(agent);
+void recovery::start() {
     auto const left = core_.ports.journal.left_open();
     if (left.has_error()) return core_.report(left.error(), {});
     std::vector<job_ptr> begun;
@@ -27,13 +26,19 @@ void recovery::start(std::shared_ptr<token_keeper> agent) {
             doubt(t);
             continue;
         }
+        auto const agent = core_.agents.with_client_id(t.about.agent);
+        if (!agent) {
+            orphaned(t);
+            continue;
+        }
         auto why = why_not_resumed(t);
         if (why.empty()) {
-            sessions_.resume(t);
+            sessions_.resume(t, *agent);
             for (auto const& p : t.pending) desk_.resume(t.session_id, p);
             continue;
         }
         begun.push_back(make_job(t, std::move(why)));
+        begun.back()->agent = *agent;
         jobs_.push_back(begun.back());
     }
     for (auto const& j : begun) attempt(j);
@@ -61,7 +66,7 @@ recovery::job_ptr recovery::make_job(open_task t, std::string why) const {
 
 void recovery::attempt(job_ptr const& j) {
     call_as<completion>(
-        core_, agent_,
+        core_, core_.agents.keeper(j->agent),
         [this, task_id = j->task.task_id](secret_ptr bearer, callback<completion> done) {
             core_.ports.as.complete_task(std::move(bearer), task_id, std::move(done));
         },
@@ -80,7 +85,7 @@ void recovery::answered(job_ptr const& j, result<completion> const& answer) {
                   {"task", j->task.task_id},
                   {"error", name_of(what.code)},
                   {"detail", one_line(what.detail, longest_reason)}});
-    j->retry.arm(j->pauses.next(what.retry_after), [this, weak = std::weak_ptr(j)] {
+    j->retry.arm(core_.options.jitter(j->pauses.next(what.retry_after)), [this, weak = std::weak_ptr(j)] {
         if (auto const alive = weak.lock()) attempt(alive);
     });
 }
@@ -117,6 +122,24 @@ void recovery::doubt(open_task t) {
     watch(j);
 }
 
+// Only the agent that made a task may complete it, and its credentials are not here any more. A later start may have
+// them again.
+void recovery::orphaned(open_task const& t) {
+    auto const j = make_job(t, {});
+    ++results_["uncertain"];
+    log::warning("a task stays open at the authorization server: its agent is not configured any more",
+                 {{"session", t.session_id},
+                  {"task", t.task_id},
+                  {"client_id", t.about.agent},
+                  {"until", format_rfc3339(j->gives_up_at)}});
+    core_.emit("task.uncertain", t.session_id,
+               {{"task_id", t.task_id},
+                {"reason", "its agent " + t.about.agent + " is not configured any more"},
+                {"until", format_rfc3339(j->gives_up_at)}});
+    doubtful_.push_back(j);
+    watch(j);
+}
+
 void recovery::watch(job_ptr const& j) {
     auto const left = std::chrono::ceil<milliseconds>(j->gives_up_at - core_.wall_now());
     j->retry.arm(std::min<milliseconds>(left, std::chrono::hours(1)), [this, weak = std::weak_ptr(j)] {
@@ -124,13 +147,14 @@ void recovery::watch(job_ptr const& j) {
         if (!alive) return;
         if (core_.wall_now() < alive->gives_up_at) return watch(alive);
         auto const& id = alive->task.session_id;
-        core_.record(id, records::task_closed{id, "never answered, and its time is over"});
+        core_.record(id, records::task_closed{id, "not confirmed, and its time is over"});
         std::erase(doubtful_, alive);
     });
 }
 
 recovery_info recovery::info() const {
-    recovery_info out{results_, jobs_.size(), {}};
+    recovery_info out{results_, {}, {}};
+    for (auto const& j : jobs_) out.waiting.push_back(j->task);
     for (auto const& j : doubtful_) out.uncertain.push_back(j->task);
     return out;
 }

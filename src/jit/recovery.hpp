@@ -16,7 +16,7 @@ class recovery {
   public:
     recovery(core& c, session_table& sessions, permission_desk& desk) : core_(c), sessions_(sessions), desk_(desk) {}
 
-    void start(std::shared_ptr<token_keeper> agent);
+    void start();
     // The AS may have made this task, and did not say so: nothing can be done but to wait for its end.
     void doubt(open_task t);
     [[nodiscard]] recovery_info info() const;
@@ -25,6 +25,7 @@ class recovery {
     struct job {
         explicit job(scheduler& clock) : retry(clock) {}
         open_task task;
+        agent_index agent = 0;
         std::string why;  // it is not taken up again
         wall_time gives_up_at;
         backoff pauses{seconds(1), std::chrono::minutes(5)};
@@ -36,13 +37,13 @@ class recovery {
     void answered(job_ptr const& j, result<completion> const& answer);
     void done(job_ptr const& j, std::string const& how);
     void give_up(job_ptr const& j, std::string const& reason);
+    void orphaned(open_task const& t);
     void watch(job_ptr const& j);                                         // a doubtful one, until its time is over
     [[nodiscard]] std::string why_not_resumed(open_task const& t) const;  // empty: it can be
 
     core& core_;
     session_table& sessions_;
     permission_desk& desk_;
-    std::shared_ptr<token_keeper> agent_;
     std::vector<job_ptr> jobs_;
     std::vector<job_ptr> doubtful_;
     std::map<std::string, std::uint64_t> results_{{"completed", 0}, {"already_complete", 0}, {"uncertain", 0}};

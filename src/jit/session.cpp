@@ -13,7 +13,7 @@ error closed_while_opening() {
 
 // After these the AS may have made the task all the same.
 bool leaves_doubt(errc code) {
-    return code == errc::as_unreachable || code == errc::as_malformed;
+    return code == errc::as_unclear || code == errc::as_malformed;
 }
 
 }  // namespace

@@ -13,9 +13,12 @@ constexpr std::size_t secret_bytes = 24;  // 192 bits, the password of the proxy
 constexpr seconds automatic_pause{1};
 constexpr seconds longest_automatic_pause{60};
 
-session_facts facts_of(session_record const& s) {
+}  // namespace
+
+session_facts session_table::facts_of(session_record const& s) const {
     auto const& order = s.order;
     session_facts facts;
+    facts.agent = core_.agents.identity(s.agent).client_id;
     facts.name = order.task.name;
     facts.owner = order.automatic ? "automatic" : order.owner_pid != 0 ? "run" : order.user_token ? "user" : "hand";
     facts.owner_pid = order.owner_pid;
@@ -26,11 +29,11 @@ session_facts facts_of(session_record const& s) {
     return facts;
 }
 
-}  // namespace
-
-session_ptr session_table::make_record(session_order order) {
+session_ptr session_table::make_record(session_order order, agent_index agent) {
     auto s = std::make_shared<session_record>(core_.ports.clock, std::move(order));
+    s->agent = agent;
     s->info.session_id = random_id("ses");
+    s->info.agent = core_.agents.identity(agent).name;
     s->info.name = s->order.task.name;
     s->info.automatic = s->order.automatic;
     s->info.opened_at = core_.wall_now();
@@ -39,25 +42,7 @@ session_ptr session_table::make_record(session_order order) {
                                                                                      : s->order.idle_timeout;
     s->proxy_secret = make_secret(s->order.automatic ? std::string{} : random_token(secret_bytes));
     if (core_.options.hash && !s->order.automatic) s->secret_hash = (*core_.options.hash)(s->proxy_secret->reveal());
-    if (!s->order.user_token) {
-        s->keeper = agent;
-        return s;
-    }
-    // RFC 8693: the session acts for a user. Its own token is made of the user's and the agent's, and made anew of
-    // them.
-    auto const own = std::make_shared<token_keeper*>(nullptr);
-    s->keeper = std::make_shared<token_keeper>(
-        core_.ports.clock, core_.options.expiry_margin,
-        [this, user = s->order.user_token](callback<access_token> const& done) {
-            agent->get(while_alive(core_.alive, [this, user, done](result<bearer> const& b) {
-                if (b.has_error()) return done(b.error());
-                core_.ports.as.exchange_for_user(user, b->token, done);
-            }));
-        },
-        [this, own] {
-            if (*own != nullptr) bearer_changed(**own);
-        });
-    *own = s->keeper.get();
+    s->keeper = s->order.user_token ? delegated_keeper(s) : core_.agents.keeper(agent);
     return s;
 }
 
@@ -68,20 +53,26 @@ void session_table::open(session_order order, callback<opened_session> done) {
         auto const parent = find(order.parent_session_id);
         if (!parent || !parent->serving()) return refuse(make_error(errc::not_found, "the parent session is not open"));
         order.task.parent_task_id = parent->info.task_id;
+        if (order.agent.empty()) order.agent = parent->info.agent;
+        if (order.agent != parent->info.agent)
+            return refuse(make_error(errc::bad_argument, "the parent session is agent \"" + parent->info.agent +
+                                                             "\"'s: a task is made below a task of the same agent"));
     }
-    auto const s = make_record(std::move(order));
+    auto const agent = core_.agents.named(order.agent);
+    if (!agent) return refuse(agent.error());
+    auto const s = make_record(std::move(order), *agent);
     s->openers.push_back(std::move(done));
     sessions_.emplace(s->info.session_id, s);
     feed(s, machine::start{});
 }
 
-void session_table::resume(open_task const& t) {
+void session_table::resume(open_task const& t, agent_index agent) {
     session_order order;
     order.task.name = t.about.name;
     order.parent_session_id = t.about.parent_session_id;
     order.justification = t.about.justification;
     order.idle_timeout = t.about.idle_timeout;
-    auto const s = make_record(std::move(order));
+    auto const s = make_record(std::move(order), agent);
     s->proxy_secret = nullptr;
     s->secret_hash = t.about.secret_hash;
     s->info.session_id = t.session_id;
@@ -154,7 +145,10 @@ void session_table::perform(session_ptr const& s, machine::create const&) {
 void session_table::perform(session_ptr const& s, machine::record const& a) {
     s->info.task_id = a.opened.task_id;
     s->info.expires_at = a.opened.expires_at;
-    core_.ports.journal.write(records::task_opened{s->info.session_id, a.opened},
+    auto opened = a.opened;
+    // One that has passed already says that our clocks disagree; a later life must not take the task for over.
+    if (opened.expires_at && *opened.expires_at <= core_.wall_now()) opened.expires_at.reset();
+    core_.ports.journal.write(records::task_opened{s->info.session_id, std::move(opened)},
                               then<void>(s, [this](session_ptr const& me, result<void> const& done) {
                                   core_.report(done, me->info.session_id);
                                   feed(me, machine::recorded{done});
@@ -169,8 +163,12 @@ void session_table::perform(session_ptr const& s, machine::announce const&) {
     publish(*s);
     watch_idle(s);
     watch_expiry(s);
+    watch_evaluation(s);
     core_.emit(s->proxy_secret ? "session.opened" : "session.resumed", s->info.session_id,
-               {{"task_id", s->info.task_id}, {"name", s->info.name}, {"automatic", s->info.automatic}});
+               {{"task_id", s->info.task_id},
+                {"name", s->info.name},
+                {"agent", s->info.agent},
+                {"automatic", s->info.automatic}});
     for (auto& done : std::exchange(s->openers, {}))
         core_.answer<opened_session>(std::move(done), opened_session{info_of(*s), s->snapshot});
 }
@@ -187,6 +185,7 @@ void session_table::perform(session_ptr const& s, machine::give_up const& a) {
             core_.now() + std::clamp(seconds(a.what.retry_after), automatic_pause, longest_automatic_pause);
     }
     for (auto& done : std::exchange(s->openers, {})) core_.answer<opened_session>(std::move(done), a.what);
+    revoke_delegated(*s);
     gone(s);
 }
 
@@ -209,7 +208,8 @@ void session_table::publish(session_record& s) {
     snapshot->hash = core_.options.hash;
     snapshot->automatic = s.order.automatic;
     snapshot->accepting = s.serving();
-    snapshot->bearer = s.last_bearer.token;
+    snapshot->suspended = s.suspended;
+    if (s.suspended.empty()) snapshot->bearer = s.last_bearer.token;
     snapshot->bearer_generation = s.last_bearer.generation;
     if (snapshot->accepting) core_.grants.collect(s.info.session_id, core_.now(), snapshot->grants);
     s.snapshot = std::move(snapshot);

@@ -8,7 +8,7 @@ namespace jitproxy::jit {
 
 namespace {
 
-constexpr std::size_t remembered = 100;  // closed sessions that can still be asked about
+constexpr std::size_t most_remembered = 100;  // closed sessions that can still be asked about
 constexpr auto longest_timer = std::chrono::hours(24);
 
 bool over(session_machine::state s) {
@@ -39,24 +39,18 @@ void session_table::close_all(std::function<void()> done) {
         for (auto& each : std::exchange(when_empty_, {})) core_.answers.post(std::move(each));
 }
 
-void session_table::task_died(std::string const& session_id, std::string const& why) {
-    auto const s = find(session_id);
-    if (!s || !s->serving()) return;
-    core_.emit("session.suspended", session_id,
-               {{"task_id", s->info.task_id}, {"reason", one_line(why, longest_reason)}});
-    close(s, "the authorization server ended its task");
-}
-
 void session_table::perform(session_ptr const& s, machine::wind_down const& a) {
     auto const id = s->info.session_id;
     s->info.status = session_status::closing;
     s->idle.cancel();
     s->expiry.cancel();
+    s->evaluation.cancel();
+    if (core_.options.revoke_tokens) s->scoped_tokens = core_.grants.tokens_of(id);
     core_.grants.drop_session(id);
     // Workers first: from this moment no request of the session is served.
     if (s->snapshot) publish(*s);
     s->in_flight = s->snapshot != nullptr;
-    end_requests(id);
+    end_requests(*s);
     core_.record(id, records::session_closing{id, s->closed_because});
     core_.emit("session.closing", id, {{"task_id", s->info.task_id}, {"reason", s->closed_because}});
     if (a.opening)
@@ -79,7 +73,7 @@ void session_table::check_drained(session_ptr const& s) {
 
 void session_table::perform(session_ptr const& s, machine::complete const&) {
     // A delegated token may have died with the user's: the agent, whose task it is, may complete it as well.
-    auto const& keeper = s->completions++ % 2 == 0 ? s->keeper : agent;
+    auto const& keeper = s->completions++ % 2 == 0 ? s->keeper : core_.agents.keeper(s->agent);
     call_as<completion>(
         core_, keeper,
         [this, task_id = s->info.task_id](secret_ptr bearer, callback<completion> done) {
@@ -92,10 +86,11 @@ void session_table::perform(session_ptr const& s, machine::complete const&) {
                                                                    {"error", name_of(answer.error().code)}});
             feed(me, machine::completion_answered{answer});
         }));
+    revoke_scoped(*s);
 }
 
 void session_table::perform(session_ptr const& s, machine::pause const& a) {
-    s->retry.arm(a.delay, [this, weak = std::weak_ptr(s)] {
+    s->retry.arm(core_.options.jitter(a.delay), [this, weak = std::weak_ptr(s)] {
         if (auto const alive = weak.lock()) feed(alive, machine::timer_fired{});
     });
 }
@@ -105,10 +100,8 @@ void session_table::perform(session_ptr const& s, machine::finish const&) {
     s->info.status = session_status::completed;
     s->info.completed_at = core_.wall_now();
     core_.record(id, records::task_closed{id, s->closed_because});
-    core_.ports.snapshots.withdraw(id);
-    // The delegated token was made for this session alone, and completing the task does not end it.
-    if (s->keeper != agent && s->last_bearer.token)
-        core_.ports.as.revoke(s->last_bearer.token, [](result<void> const&) {});
+    withdraw(*s);
+    revoke_delegated(*s);
     core_.emit("session.closed", id, {{"task_id", s->info.task_id}, {"reason", s->closed_because}});
     for (auto& done : std::exchange(s->closers, {})) core_.answer<session_info>(std::move(done), info_of(*s));
     gone(s);
@@ -117,7 +110,7 @@ void session_table::perform(session_ptr const& s, machine::finish const&) {
 void session_table::gone(session_ptr const& s) {
     for (auto& done : std::exchange(s->closers, {})) core_.answer<session_info>(std::move(done), info_of(*s));
     closed_.push_back(info_of(*s));
-    if (closed_.size() > remembered) closed_.pop_front();
+    if (closed_.size() > most_remembered) closed_.pop_front();
     sessions_.erase(s->info.session_id);
     if (auto const parent = find(s->order.parent_session_id)) check_drained(parent);
     if (sessions_.empty())

@@ -14,4 +14,9 @@ std::string resource_key(std::string_view method, std::string_view origin, std::
     return key;
 }
 
+error session_snapshot::refusal() const {
+    if (suspended.empty()) return make_error(errc::session_unknown, "this session is closed");
+    return make_error(errc::as_inactive, "this session is suspended: " + suspended);
+}
+
 }  // namespace jitproxy::jit

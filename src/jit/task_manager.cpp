@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "agents.hpp"
 #include "core.hpp"
 #include "permissions.hpp"
 #include "recovery.hpp"
@@ -27,26 +28,18 @@ std::string_view to_string(session_status s) noexcept {
 
 struct task_manager::impl {
     impl(manager_ports ports, task_manager_options const& options)
-        : shared(ports, options), sessions(shared), desk(shared, sessions), left(shared, sessions, desk) {
-        agent = std::make_shared<token_keeper>(
-            ports.clock, options.expiry_margin,
-            [this](callback<access_token> done) {
-                shared.ports.as.fetch_agent_token([done = std::move(done)](result<access_token> answer) {
-                    if (answer.has_error())
-                        log::warning("the agent token could not be fetched",
-                                     {{"error", name_of(answer.error().code)}, {"detail", answer.error().detail}});
-                    done(std::move(answer));
-                });
-            },
-            [this] { sessions.bearer_changed(*agent); });
-        sessions.agent = agent;
-        sessions.end_requests = [this](std::string const& id) { desk.end_session(id); };
+        : agents(ports, options, [this](token_keeper const& k) { sessions.bearer_changed(k); }),
+          shared(ports, agents, options),
+          sessions(shared),
+          desk(shared, sessions),
+          left(shared, sessions, desk) {
+        sessions.end_requests = [this](session_record const& s) { desk.end_session(s.info.session_id, s.suspended); };
         sessions.pending_requests = [this](std::string const& id) { return desk.pending(id); };
         sessions.doubtful = [this](open_task t) { left.doubt(std::move(t)); };
     }
 
+    agent_table agents;
     core shared;
-    std::shared_ptr<token_keeper> agent;
     session_table sessions;
     permission_desk desk;
     recovery left;
@@ -58,8 +51,8 @@ task_manager::task_manager(manager_ports ports, task_manager_options const& opti
 task_manager::~task_manager() = default;
 
 void task_manager::start() {
-    impl_->agent->get([](result<bearer> const&) {});
-    impl_->left.start(impl_->agent);
+    impl_->agents.fetch_all();
+    impl_->left.start();
 }
 
 void task_manager::open_session(session_order order, callback<opened_session> done) {
@@ -92,6 +85,14 @@ void task_manager::bearer_refused(std::string const& session_id, std::uint64_t g
     impl_->sessions.bearer_refused(session_id, generation, grant_id, std::move(done));
 }
 
+void task_manager::credentials_changed() {
+    impl_->agents.credentials_changed();
+}
+
+void task_manager::hint(std::string const& local_id) {
+    impl_->desk.hint(local_id);
+}
+
 void task_manager::approve(std::string const& request_id, secret_ptr user_bearer, std::string notes,
                            callback<request_info> done) {
     impl_->desk.decide(true, request_id, std::move(user_bearer), std::move(notes), std::move(done));
@@ -119,10 +120,8 @@ std::vector<request_info> task_manager::requests() const {
     return impl_->desk.list();
 }
 
-agent_token_info task_manager::agent_token() const {
-    static constexpr char const* names[] = {"none", "fetching", "live", "failed"};
-    return {names[static_cast<std::size_t>(impl_->agent->state())], impl_->agent->expires_at(),
-            impl_->agent->last_error()};
+std::vector<agent_token_info> task_manager::agent_tokens() const {
+    return impl_->agents.tokens();
 }
 
 recovery_info task_manager::recovered() const {

@@ -69,6 +69,7 @@ permission_outcome outcome_of(error const& what, std::string request_id) {
     outcome.status = what.code == errc::permission_not_asked ? permission_status::refused : permission_status::error;
     outcome.request_id = std::move(request_id);
     outcome.reason = one_line(what.detail.empty() ? name_of(what.code) : std::string_view(what.detail), longest_reason);
+    if (what.code == errc::as_down || what.code == errc::as_inactive) outcome.instead = what.code;
     constexpr int soon = 5;
     outcome.retry_after = what.retry_after > 0 ? what.retry_after : retry_may_help(what.code) ? soon : 0;
     return outcome;

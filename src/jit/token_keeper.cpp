@@ -86,6 +86,10 @@ token_machine::action token_machine::woke(steady_time now) {
     return fetch();
 }
 
+token_machine::action token_machine::mended(steady_time now) {
+    return last_error_ && !fetching_ ? fetch() : wanted(now);
+}
+
 result<bearer> token_machine::current(steady_time now) const {
     if (usable(now)) return bearer{token_, generation_};
     if (!last_error_) return make_error(errc::as_unreachable, "there is no agent token yet");
@@ -100,10 +104,12 @@ token_machine::state token_machine::current_state(steady_time now) const noexcep
     return last_error_ ? state::failed : state::none;
 }
 
-token_keeper::token_keeper(scheduler& clock, seconds expiry_margin, fetch_function fetch, std::function<void()> changed)
+token_keeper::token_keeper(scheduler& clock, seconds expiry_margin, fetch_function fetch, std::function<void()> changed,
+                           jitter_function jitter)
     : clock_(clock),
       fetch_(std::move(fetch)),
       changed_(std::move(changed)),
+      jitter_(std::move(jitter)),
       machine_(expiry_margin),
       timer_(clock),
       outbox_(clock),
@@ -121,14 +127,20 @@ void token_keeper::renew(std::uint64_t refused_generation, callback<bearer> done
     perform(machine_.refused(refused_generation, clock_.now()));
 }
 
+void token_keeper::mended() {
+    perform(machine_.mended(clock_.now()));
+}
+
 void token_keeper::perform(token_machine::action what) {
     if (what.changed && changed_) changed_();
     if (what.answer) answer_waiting();
-    if (auto const at = machine_.wake_at())
-        timer_.arm(std::chrono::ceil<milliseconds>(*at - clock_.now()),
-                   [this] { perform(machine_.woke(clock_.now())); });
-    else
+    if (auto const at = machine_.wake_at()) {
+        auto pause = std::chrono::ceil<milliseconds>(*at - clock_.now());
+        if (jitter_ && machine_.last_error()) pause = jitter_(pause);
+        timer_.arm(pause, [this] { perform(machine_.woke(clock_.now())); });
+    } else {
         timer_.cancel();
+    }
     if (!what.fetch) return;
     fetch_(while_alive(self_, [this](result<access_token> answer) {
         if (answer.has_value() && !answer->value)

@@ -87,6 +87,35 @@ std::string reason_in(json::object const& o) {
     return {};
 }
 
+// A member of the pending list; nullopt where it says too little, or is decided already.
+std::optional<jit::pending_request> pending_in(json::object const& o) {
+    auto id = id_member(o, "request_id");
+    auto task = id_member(o, "task_id");
+    auto const* details = o.if_contains("authorization_details");
+    if (details != nullptr && details->is_array() && details->get_array().size() == 1)
+        details = &details->get_array().front();
+    if (!id || !task || details == nullptr || !details->is_object()) return std::nullopt;
+    auto const status = string_member(o, "status");
+    if (status && status_named(*status) != jit::request_status::pending) return std::nullopt;
+    jit::pending_request found{std::move(*task), canonical_json(*details), {}};
+    found.state.request_id = std::move(*id);
+    found.state.risk_level = one_line(string_member(o, "risk_level").value_or(""), 40);
+    found.state.status_url = string_member(o, "status_url").value_or("");
+    found.state.expires_at = time_member(o, "expires_at");
+    return found;
+}
+
+// Why, of CAEP's latest event.
+std::string last_event(json::object const& o) {
+    auto const* events = o.if_contains("events");
+    if (events == nullptr || !events->is_array() || events->get_array().empty()) return {};
+    auto const* last = events->get_array().back().if_object();
+    if (last == nullptr) return {};
+    auto text = string_member(*last, "type").value_or("");
+    if (auto const more = string_member(*last, "details"); more && !more->empty()) text += ": " + *more;
+    return one_line(text);
+}
+
 // A refusal may still be a decision: some answers carry it with a 4xx.
 bool is_final(json::object const& o) {
     auto const status = status_named(string_member(o, "status").value_or(""));
@@ -170,9 +199,8 @@ result<jit::completion> read_completion(wire_answer& answer, answer_context cons
     if (s == 404 || s == 409 || s == 410) {
         if (from_the_api) return jit::completion::already_complete;
         // A page of some gateway on the way: it knows nothing about tasks, and the task may well be open.
-        return make_error(errc::as_unreachable, "something other than the authorization server's API answered " +
-                                                    std::to_string(s) + " to " +
-                                                    std::string{name_of(context.endpoint)});
+        return make_error(errc::as_unclear, "something other than the authorization server's API answered " +
+                                                std::to_string(s) + " to " + std::string{name_of(context.endpoint)});
     }
     auto trouble = trouble_of(answer, context);
     if (trouble.code == errc::as_inactive) return jit::completion::already_complete;
@@ -183,6 +211,39 @@ result<jit::completion> read_completion(wire_answer& answer, answer_context cons
         }
     }
     return trouble;
+}
+
+result<std::vector<jit::pending_request>> read_pending(wire_answer& answer, answer_context const& context) {
+    wiped_at_exit const guard{answer.body};
+    if (!succeeded(answer)) return trouble_of(answer, context);
+    auto const body = parse_json(answer.body, errc::as_malformed);
+    if (!body) return malformed(context, body.error().detail);
+    auto const* list = body->if_array();
+    for (auto const* name : {"pending_requests", "requests"})
+        if (list == nullptr && body->is_object())
+            if (auto const* member = body->get_object().if_contains(name)) list = member->if_array();
+    if (list == nullptr) return malformed(context, "no list of requests");
+    std::vector<jit::pending_request> found;
+    for (auto const& each : *list)
+        if (auto const* o = each.if_object())
+            if (auto request = pending_in(*o)) found.push_back(std::move(*request));
+    return found;
+}
+
+result<jit::evaluation> read_evaluation(wire_answer& answer, answer_context const& context) {
+    wiped_at_exit const guard{answer.body};
+    if (!succeeded(answer)) return trouble_of(answer, context);
+    auto const body = body_of(answer, context);
+    if (!body) return body.error();
+    auto const action = string_member(*body, "action").value_or("");
+    auto const* const active = body->if_contains("active");
+    jit::evaluation out;
+    out.active = !says_inactive(to_lower(action), true) && (active == nullptr || *active != json::value(false));
+    if (out.active) return out;
+    out.reason = "the authorization server's evaluation of the task: " +
+                 (action.empty() || action == "none" ? std::string{"not active"} : one_line(action, 40));
+    if (auto const why = last_event(*body); !why.empty()) out.reason += " (" + why + ")";
+    return out;
 }
 
 result<void> read_revocation(wire_answer& answer, answer_context const& context) {

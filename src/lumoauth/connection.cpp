@@ -72,15 +72,14 @@ connection::connection(asio::any_io_executor executor, asio::ssl::context* tls) 
     if (tls != nullptr) tls_.emplace(tcp_, *tls);
 }
 
-error connection::lost(location const& at, error_code ec, std::string_view doing) {
+error connection::lost(location const& at, error_code ec, std::string_view doing, errc code) {
     timed_out_ = ec == beast::error::timeout;
     auto cause = timed_out_ ? std::string{"no answer in time"} : ec.message();
     if (ec == asio::ssl::error::stream_truncated || ec == asio::error::eof || ec == bhttp::error::end_of_stream ||
         ec == bhttp::error::partial_message) {
         cause = "the connection was closed before the whole answer came";
     }
-    return make_error(errc::as_unreachable,
-                      "cannot " + std::string{doing} + " the authorization server " + at.origin() + ": " + cause);
+    return make_error(code, "cannot " + std::string{doing} + " the authorization server " + at.origin() + ": " + cause);
 }
 
 asio::awaitable<result<void>> connection::open(location const& at, addresses const& to, steady_time deadline) {
@@ -100,7 +99,7 @@ asio::awaitable<result<void>> connection::open(location const& at, addresses con
         last = ec;
         tcp_.close();
     }
-    co_return lost(at, last, "connect to");
+    co_return lost(at, last, "connect to", errc::as_unreachable);
 }
 
 asio::awaitable<result<void>> connection::handshake(location const& at, steady_time deadline) {
@@ -122,7 +121,7 @@ asio::awaitable<result<void>> connection::handshake(location const& at, steady_t
         co_return make_error(errc::as_unreachable, "the certificate of the authorization server " + at.origin() +
                                                        " is not accepted: " + X509_verify_cert_error_string(verdict));
     }
-    co_return lost(at, ec, "agree on TLS with");
+    co_return lost(at, ec, "agree on TLS with", errc::as_unreachable);
 }
 
 asio::awaitable<result<wire_answer>> connection::exchange(location const& at, std::string const& message, limits bounds,

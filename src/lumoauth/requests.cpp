@@ -87,6 +87,10 @@ std::string_view name_of(endpoint e) noexcept {
             return "jit/approve";
         case endpoint::deny:
             return "jit/deny";
+        case endpoint::pending:
+            return "jit/pending";
+        case endpoint::evaluate:
+            return "jit/task/evaluate";
     }
     return "?";
 }
@@ -157,6 +161,7 @@ wire_request permission_request(location const& at, secret_ptr bearer, jit::requ
     add_nonempty(body, "justification", order.justification);
     // Always sent: the server's default differs between its documents.
     body["requested_ttl"] = std::clamp(order.requested_ttl, seconds{1}, longest_ttl).count();
+    add_nonempty(body, "callback_url", order.callback_url);
     set_json(r, body);
     return r;
 }
@@ -182,6 +187,21 @@ result<wire_request> exchange_request(location const& at, secret_ptr bearer, jit
 wire_request complete_request(location const& at, secret_ptr bearer, std::string_view task_id) {
     auto r =
         post(endpoint::complete, at.api_path + "/jit/task/" + percent_encode(task_id) + "/complete", std::move(bearer));
+    r.repeatable = true;
+    return r;
+}
+
+wire_request pending_request(location const& at, secret_ptr bearer) {
+    auto r = post(endpoint::pending, at.api_path + "/jit/pending", std::move(bearer));
+    r.method = "GET";
+    r.repeatable = true;
+    return r;
+}
+
+wire_request evaluate_request(location const& at, secret_ptr bearer, std::string_view task_id) {
+    // Without a body: with one it would close the task.
+    auto r =
+        post(endpoint::evaluate, at.api_path + "/jit/task/" + percent_encode(task_id) + "/evaluate", std::move(bearer));
     r.repeatable = true;
     return r;
 }

@@ -13,6 +13,8 @@ namespace {
 
 constexpr seconds longest_wait{std::chrono::hours{24}};  // more than that is a mistake of the server's
 
+constexpr seconds unsaid_wait{2};  // after a 429 that does not say how long
+
 std::optional<std::int64_t> digits(std::string_view text) noexcept {
     std::int64_t n = 0;
     auto const [end, failed] = std::from_chars(text.data(), text.data() + text.size(), n);
@@ -37,7 +39,8 @@ void hide(std::string& text, std::string_view value) {
 }
 
 bool concerns_task(endpoint e) noexcept {
-    return e == endpoint::request || e == endpoint::status || e == endpoint::exchange || e == endpoint::complete;
+    return e == endpoint::request || e == endpoint::status || e == endpoint::exchange || e == endpoint::complete ||
+           e == endpoint::evaluate;
 }
 
 std::string_view phrase(unsigned status) noexcept {
@@ -114,6 +117,12 @@ std::optional<seconds> wait_wanted(wire_answer const& answer, wall_time now) {
     return std::nullopt;
 }
 
+std::optional<seconds> pause_wanted(wire_answer const& answer, wall_time now) {
+    auto const said = wait_wanted(answer, now);
+    if (said || answer.status != 429) return said;
+    return unsaid_wait;
+}
+
 std::string one_line(std::string_view text, std::size_t longest) {
     auto end = std::min(longest, text.size());
     // Not in the middle of a UTF-8 sequence.
@@ -170,14 +179,17 @@ error trouble_of(wire_answer const& answer, answer_context const& context) {
     if (!message.empty()) detail += ": " + message;
     error e{errc::as_malformed, std::move(detail), 0};
     if (status == 429 || status >= 500 || status == 408 || status == 425) {
-        e.code = status == 429 ? errc::as_rate_limited : errc::as_unreachable;
-        if (auto const wait = wait_wanted(answer, context.now)) e.retry_after = static_cast<int>(wait->count());
+        e.code = status == 429 ? errc::as_rate_limited : errc::as_unclear;
+        if (auto const wait = pause_wanted(answer, context.now)) e.retry_after = static_cast<int>(wait->count());
     } else if (status >= 400) {
         auto const text = to_lower(message);
         auto const task_call = concerns_task(context.endpoint);
         auto const token_call = context.endpoint == endpoint::token || context.endpoint == endpoint::revoke;
         e.code = errc::as_rejected;
-        if (status != 401 && !token_call && says_inactive(text, task_call && status == 400)) {
+        // At the token endpoint there is no bearer that could be dead: a 401 means the client's credentials.
+        if (status == 401) {
+            if (!token_call) e.code = errc::as_unauthorized;
+        } else if (!token_call && says_inactive(text, task_call && status == 400)) {
             e.code = errc::as_inactive;
         }
     } else if (status >= 300) {

@@ -39,8 +39,8 @@ net::task<client_connection::after> client_connection::handle_request() {
         session_id = inside_->session_id;
         if (!session_id.empty()) {
             auto const session = worker_.sessions.find(session_id);
-            if (!session || !session->accepts())
-                co_return co_await reject(make_error(errc::session_unknown, "this session is closed"));
+            if (!session) co_return co_await reject(make_error(errc::session_unknown, "this session is closed"));
+            if (!session->accepts()) co_return co_await reject(session->refusal());
         }
     } else {
         if (target->form != http::target_form::absolute)

@@ -98,7 +98,8 @@ net::task<result<jit::request_ready>> exchange_driver::prepare() {
         session_ = std::move(*session);
     }
     if (session_) client_.served = session_->session_id;
-    if (!session_ || !session_->accepts()) co_return make_error(errc::session_unknown, "this session is closed");
+    if (!session_) co_return make_error(errc::session_unknown, "this session is closed");
+    if (!session_->accepts()) co_return session_->refusal();
     worker_.note_use(session_->session_id);
     ready.session = session_;
     if (!session_->grants.empty()) {

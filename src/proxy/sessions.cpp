@@ -38,7 +38,10 @@ result<std::string> session_table::authenticate(http::request_head const& head, 
         return std::string();
     }
     auto const session = find(credentials->user);
-    if (!session || !session->accepts() || !session->has_secret(credentials->password))
+    bool const known = session && session->has_secret(credentials->password);
+    // Whoever has its secret is told that it is suspended; another session would not help.
+    if (known && !session->suspended.empty()) return session->refusal();
+    if (!known || !session->accepts())
         return make_error(errc::session_unknown,
                           "no open session has these proxy credentials; it may have been closed");
     return credentials->user;

@@ -88,18 +88,27 @@ void database::closer::operator()(sqlite3* d) const noexcept {
     sqlite3_close_v2(d);
 }
 
-result<database> database::open(std::filesystem::path const& file) {
+result<database> database::open_as(std::filesystem::path const& file, int flags) {
     sqlite3* raw = nullptr;
     // NOMUTEX: used on one thread. No CREATE: the caller makes the file, with the permissions it needs.
-    auto const code = sqlite3_open_v2(file.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
+    auto const code = sqlite3_open_v2(file.c_str(), &raw, flags | SQLITE_OPEN_NOMUTEX, nullptr);
     database d;
     d.handle_.reset(raw);
     if (code != SQLITE_OK) return trouble(raw, code);
-    // READWRITE falls back to reading where the file may not be written.
-    if (sqlite3_db_readonly(raw, "main") != 0) return trouble(raw, SQLITE_READONLY);
     sqlite3_extended_result_codes(raw, 1);
     sqlite3_busy_timeout(raw, 2000);
     return d;
+}
+
+result<database> database::open(std::filesystem::path const& file) {
+    auto d = open_as(file, SQLITE_OPEN_READWRITE);
+    // READWRITE falls back to reading where the file may not be written.
+    if (d && sqlite3_db_readonly(d->handle_.get(), "main") != 0) return trouble(d->handle_.get(), SQLITE_READONLY);
+    return d;
+}
+
+result<database> database::open_to_read(std::filesystem::path const& file) {
+    return open_as(file, SQLITE_OPEN_READONLY);
 }
 
 result<void> database::execute(char const* sql) {

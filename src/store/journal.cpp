@@ -60,8 +60,8 @@ result<std::vector<jit::open_task>> sqlite_journal::left_open() const {
                         from_ms(s.integer(2).value_or(0)),
                         from_ms(s.integer(3)),
                         s.integer(4).has_value(),
-                        {s.text(5), s.text(6), static_cast<long>(s.integer(7).value_or(0)), s.text(8), s.text(9),
-                         milliseconds{s.integer(10).value_or(0)}, s.text(11)},
+                        {s.text(12), s.text(5), s.text(6), static_cast<long>(s.integer(7).value_or(0)), s.text(8),
+                         s.text(9), milliseconds{s.integer(10).value_or(0)}, s.text(11)},
                         {}});
     });
     if (!ok) return ok.error();
@@ -90,6 +90,17 @@ result<void> make_directory(std::filesystem::path const& directory) {
 }
 
 }  // namespace
+
+result<std::size_t> sqlite_journal::examine(std::filesystem::path const& directory) {
+    auto const lock = lock_file::acquire(directory / "journal.lock");
+    if (!lock) return lock.error();
+    auto const file = directory / "journal.db";
+    auto d = database::open_to_read(file);
+    if (!d) return d.error();
+    auto const version = examine_schema(*d, file);
+    if (!version || *version == 0) return version;
+    return d->read_integer("SELECT count(*) FROM tasks WHERE state <> 'closed'");
+}
 
 result<std::unique_ptr<sqlite_journal>> sqlite_journal::open(std::filesystem::path directory,
                                                              std::function<wall_time()> now) {

@@ -32,7 +32,7 @@ result<void> sqlite_journal::impl::apply(records::task_opening const& r) {
             return statements_.task_opening.run(text{r.session_id}, to_ms(r.at), text{a.name}, text{a.owner},
                                                 std::int64_t{a.owner_pid}, text{a.parent_session_id},
                                                 text{a.justification}, std::int64_t{a.idle_timeout.count()},
-                                                text{a.secret_hash});
+                                                text{a.secret_hash}, text{a.agent});
         },
         [&] { return note(r.at, r.session_id, std::nullopt, "opening", a.owner); });
 }

@@ -75,6 +75,9 @@ CREATE TABLE grants (
     dropped_why TEXT NOT NULL DEFAULT ''
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX grants_of_session ON grants (session_id, need);
+)sql",
+                                 R"sql(
+ALTER TABLE tasks ADD COLUMN agent TEXT NOT NULL DEFAULT '';
 )sql"};
 static_assert(std::size(steps) == schema_version);
 
@@ -127,15 +130,15 @@ result<void> prepare_file(std::filesystem::path const& file) {
     return {};
 }
 
-result<void> prepare_schema(database& d, std::filesystem::path const& file) {
+result<std::int64_t> examine_schema(database& d, std::filesystem::path const& file) {
     auto const version = d.read_integer("PRAGMA user_version");  // the first look into the file
     if (!version) return version.error();
     auto const application = d.read_integer("PRAGMA application_id");
     if (!application) return application.error();
     auto const content = d.read_integer("SELECT count(*) FROM sqlite_schema");
     if (!content) return content.error();
-    bool const fresh = *version == 0 && *application == 0 && *content == 0;
-    if (!fresh && *application != application_id) {
+    if (*version == 0 && *application == 0 && *content == 0) return 0;
+    if (*application != application_id) {
         return make_error(errc::storage, file.string() +
                                              " is no journal of jitproxy's: move it away, or set another "
                                              "state directory");
@@ -145,9 +148,22 @@ result<void> prepare_schema(database& d, std::filesystem::path const& file) {
                                              std::to_string(*version) + ", this one knows " +
                                              std::to_string(schema_version) + "): run that one");
     }
-    if (!fresh && *version < 1) {
+    if (*version < 1) {
         return make_error(errc::storage, file.string() + " has no schema version: it is damaged, or not ours");
     }
+    auto const verdict = d.read_text("PRAGMA quick_check(1)");
+    if (!verdict) return verdict.error();
+    if (*verdict != "ok") {
+        return make_error(errc::storage, "the journal " + file.string() + " is damaged (" + *verdict +
+                                             "): restore it, or move it away together with its -wal and -shm files "
+                                             "and complete what is still open at the authorization server by hand");
+    }
+    return version;
+}
+
+result<void> prepare_schema(database& d, std::filesystem::path const& file) {
+    auto const version = examine_schema(d, file);
+    if (!version) return version.error();
     auto const mode = d.read_text("PRAGMA journal_mode = WAL");
     if (!mode) return mode.error();
     if (*mode != "wal") {
@@ -156,14 +172,6 @@ result<void> prepare_schema(database& d, std::filesystem::path const& file) {
                                              "shared memory or locks; use a local one");
     }
     if (auto ok = d.execute("PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF"); !ok) return ok;
-    if (fresh) return bring_up_to_date(d, 0);
-    auto const verdict = d.read_text("PRAGMA quick_check(1)");
-    if (!verdict) return verdict.error();
-    if (*verdict != "ok") {
-        return make_error(errc::storage, "the journal " + file.string() + " is damaged (" + *verdict +
-                                             "): restore it, or move it away together with its -wal and -shm files "
-                                             "and complete what is still open at the authorization server by hand");
-    }
     return *version < schema_version ? bring_up_to_date(d, *version) : result<void>{};
 }
 

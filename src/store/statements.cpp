@@ -22,17 +22,18 @@ result<void> sqlite_journal::impl::prepare() {
         {all.task_state, "SELECT state, task_id FROM tasks WHERE session_id = ?"},
         {all.task_opening,
          "INSERT INTO tasks (session_id, state, opened_at, name, owner, owner_pid, parent, justification, idle_ms, "
-         "secret_hash) VALUES (?, 'opening', ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (session_id) DO UPDATE SET "
+         "secret_hash, agent) VALUES (?, 'opening', ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (session_id) DO UPDATE SET "
          "state = 'opening', task_id = '', opened_at = excluded.opened_at, expires_at = NULL, closed_at = NULL, "
          "closing_at = NULL, reason = '', name = excluded.name, owner = excluded.owner, "
          "owner_pid = excluded.owner_pid, parent = excluded.parent, justification = excluded.justification, "
-         "idle_ms = excluded.idle_ms, secret_hash = excluded.secret_hash"},
+         "idle_ms = excluded.idle_ms, secret_hash = excluded.secret_hash, agent = excluded.agent"},
         {all.task_opened, "UPDATE tasks SET state = 'open', task_id = ?, expires_at = ? WHERE session_id = ?"},
         {all.task_closing, "UPDATE tasks SET closing_at = ?, reason = ? WHERE session_id = ? AND closing_at IS NULL"},
         {all.task_closed, "UPDATE tasks SET state = 'closed', closed_at = ?, reason = ? WHERE session_id = ?"},
         {all.left_open,
          "SELECT session_id, task_id, opened_at, expires_at, closing_at, name, owner, owner_pid, parent, "
-         "justification, idle_ms, secret_hash FROM tasks WHERE state <> 'closed' ORDER BY opened_at, session_id"},
+         "justification, idle_ms, secret_hash, agent FROM tasks WHERE state <> 'closed' ORDER BY opened_at, "
+         "session_id"},
         {all.left_pending,
          "SELECT need, api, justification, asked_at, request_id, status_url, risk_level, expires_at FROM permissions "
          "WHERE session_id = ? AND state = 'asking' AND pending_at IS NOT NULL ORDER BY id"},

@@ -23,8 +23,9 @@ def test_down_at_first_and_recovery(make_proxy, emulator):
     assert agents.curl(proxy.agent(), emulator.api_url + DOCUMENT, "--retry", "10").status == 200
 
 
-def test_down_while_permission_is_asked_for(proxy, emulator):
+def test_down_while_permission_is_asked_for(make_proxy, emulator):
     """The API's own 403, marked as an error that may go away."""
+    proxy = make_proxy(config={"approval": {"unclear_memory": "0s"}})
     env = proxy.agent(proxy.open_session())
     emulator.fault("request", "status", status=503, times=-1)
     refused = proxy.keep(agents.curl(env, emulator.api_url + DOCUMENT))
@@ -36,8 +37,9 @@ def test_down_while_permission_is_asked_for(proxy, emulator):
 
 @pytest.mark.parametrize("kind", ["reset_after", "truncate", "malformed", "wrong_type", "rate_limit", "delay"])
 @pytest.mark.parametrize("endpoint", ["token", "task", "request", "jit_token"])
-def test_one_bad_answer(proxy, emulator, endpoint, kind):
+def test_one_bad_answer(make_proxy, emulator, endpoint, kind):
     """Whatever goes wrong once: no crash, no leak, an answer in time, and the next attempt works."""
+    proxy = make_proxy(config={"approval": {"unclear_memory": "0s"}})
     emulator.fault(endpoint, kind, times=1, delay_ms=300)
     env = proxy.agent()
     first = proxy.keep(agents.curl(env, emulator.api_url + DOCUMENT))

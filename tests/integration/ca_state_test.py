@@ -209,3 +209,34 @@ def test_a_key_that_others_may_read_stops_the_start(proxy):
     assert proxy.run("ca", "rotate").returncode == 0
     state.assert_all_new(before)
     proxy.start()
+
+
+def test_agents_of_others_get_the_certificates_and_never_the_key(make_proxy, emulator, tmp_path, url):
+    shown = tmp_path / "shown"
+    shown.mkdir()
+    proxy = make_proxy(config={"ca": {"public_directory": str(shown)}})
+    state = State(proxy)
+    names = {"ca.pem", "ca-bundle.pem", "truststore.p12"}
+    assert {path.name for path in shown.iterdir()} == names
+    assert {(shown / name).stat().st_mode & 0o777 for name in names} == {0o644}
+    assert (shown / "ca.pem").read_bytes() == state.ca()["ca.pem"]
+    session = proxy.open_session()
+    assert (session["ca_file"], session["ca_bundle"]) == (str(shown / "ca.pem"), str(shown / "ca-bundle.pem"))
+    assert agents.curl(proxy.agent(session), url).status == 200
+    before = state.ca()
+    proxy.config["api"][0]["hosts"].append("more.localhost")
+    reload(proxy, "a local CA was made")
+    proxy.open_session()
+    assert (shown / "ca.pem").read_bytes() == state.ca()["ca.pem"] != before["ca.pem"]
+    assert {path.name for path in shown.iterdir()} == names
+
+
+def test_a_directory_for_certificates_that_is_not_there_is_named(emulator, tmp_path):
+    proxy = harness.Proxy(emulator, config={"ca": {"public_directory": str(tmp_path / "nowhere")}})
+    try:
+        proxy.config_file.write_text(harness.toml(proxy.config))
+        done = subprocess.run([harness.JITPROXY, "serve", "-c", proxy.config_file], timeout=60, env=proxy.environment(),
+                              capture_output=True, text=True)
+    finally:
+        proxy.__exit__()
+    assert done.returncode == 1 and str(tmp_path / "nowhere") in done.stderr

@@ -1,5 +1,14 @@
 """Twenty kills in the middle of a busy run; scripts/crash-test makes two hundred."""
+import pytest
+
 import crashing
+import emulator as emulator_module
+
+
+@pytest.fixture(scope="module")
+def shared_emulator():
+    with emulator_module.Emulator(*crashing.EMULATOR_FLAGS) as running:
+        yield running
 
 
 def test_nothing_outlives_twenty_kills(emulator):

@@ -139,6 +139,7 @@ def test_a_newer_journal_is_left_as_it_is(make_proxy):
     proxy.stop()
     journal = proxy.dir / "state" / "journal.db"
     db = sqlite3.connect(journal)
+    [[version]] = db.execute("PRAGMA user_version").fetchall()
     db.execute("PRAGMA user_version = 99")
     db.close()
     before = journal.read_bytes()
@@ -147,7 +148,7 @@ def test_a_newer_journal_is_left_as_it_is(make_proxy):
     assert doctor.returncode == 1 and "newer jitproxy" in doctor.stdout
     assert journal.read_bytes() == before
     db = sqlite3.connect(journal)
-    db.execute("PRAGMA user_version = 2")
+    db.execute(f"PRAGMA user_version = {version}")
     db.close()
     proxy.start()
 

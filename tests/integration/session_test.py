@@ -111,7 +111,9 @@ def test_by_hand(proxy, emulator):
     assert session["session_id"] in proxy.run("session", "list").stdout
     shown = proxy.run("session", "show", session["session_id"])
     assert shown.returncode == 0 and session["task_id"] in shown.stdout
-    closed = proxy.run("session", "close", session["session_id"], "--json")
+    contradiction = proxy.run("session", "close", session["session_id"], "--wait", "--no-wait")
+    assert contradiction.returncode == 2 and "--no-wait" in contradiction.stderr
+    closed = proxy.run("session", "close", session["session_id"], "--wait", "--json")
     assert closed.returncode == 0 and json.loads(closed.stdout)["status"] == "completed"
     assert emulator.state()["open_tasks"] == []
     again = proxy.run("session", "close", "ses_unknown")
@@ -164,6 +166,19 @@ def test_a_crash_leaves_nothing_open(proxy, emulator):
     proxy.start()
     emulator.wait_for(lambda state: state["open_tasks"] == [], "all tasks to be complete")
     assert [t for t in emulator.state()["live_tokens"] if t["kind"] == "jit"] == []
+
+
+def test_a_stop_without_the_server_says_what_remains(make_proxy, emulator):
+    """It ends all the same; the next start finishes the work."""
+    proxy = make_proxy(config={"authorization_server": {"timeout": "500ms"}, "timeouts": {"drain": "500ms"}})
+    session = proxy.open_session()
+    emulator.fault("complete", "status", status=503, times=-1)
+    assert proxy.stop() == 0
+    remains = proxy.log.wait_for("has not confirmed that a task is complete.*")
+    assert session["task_id"] in remains.group(0)
+    emulator.clear_faults()
+    proxy.start()
+    emulator.wait_for(lambda state: state["open_tasks"] == [], "the task to be complete")
 
 
 def test_status_and_health(proxy, emulator):

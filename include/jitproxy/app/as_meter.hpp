@@ -1,4 +1,4 @@
-// Counts the calls to the authorization server, by call and outcome, for /metrics; and remembers the agent's own
+// Counts the calls to the authorization server, by call and outcome, for /metrics; and remembers the agents' own
 // tokens, so that none is left alive when the daemon ends.
 #pragma once
 #include <chrono>
@@ -23,8 +23,8 @@ class as_meter final : public jit::authorization_server {
     // Revokes every agent token that was fetched here and may still be alive; calls back when all were answered.
     void revoke_agent_tokens(std::function<void()> done);
 
-    void fetch_agent_token(jit::callback<jit::access_token> done) override;
-    void exchange_for_user(secret_ptr user_token, secret_ptr agent_token,
+    void fetch_agent_token(jit::agent_index agent, jit::callback<jit::access_token> done) override;
+    void exchange_for_user(jit::agent_index agent, secret_ptr user_token, secret_ptr agent_token,
                            jit::callback<jit::access_token> done) override;
     void create_task(secret_ptr bearer, jit::task_order order, jit::callback<jit::task> done) override;
     void request_permission(secret_ptr bearer, jit::request_order order,
@@ -33,7 +33,9 @@ class as_meter final : public jit::authorization_server {
     void exchange_permission(secret_ptr bearer, jit::request_state known,
                              jit::callback<jit::access_token> done) override;
     void complete_task(secret_ptr bearer, std::string task_id, jit::callback<jit::completion> done) override;
-    void revoke(secret_ptr token, jit::callback<void> done) override;
+    void revoke(jit::agent_index agent, secret_ptr token, jit::callback<void> done) override;
+    void list_pending(secret_ptr bearer, jit::callback<std::vector<jit::pending_request>> done) override;
+    void evaluate_task(secret_ptr bearer, std::string task_id, jit::callback<jit::evaluation> done) override;
     void approve(secret_ptr user_bearer, std::string request_id, std::string notes,
                  jit::callback<jit::request_state> done) override;
     void deny(secret_ptr user_bearer, std::string request_id, std::string reason,
@@ -44,6 +46,7 @@ class as_meter final : public jit::authorization_server {
     [[nodiscard]] jit::callback<T> counted(char const* call, jit::callback<T> done);
 
     struct kept_token {
+        jit::agent_index agent;
         secret_ptr value;
         std::chrono::steady_clock::time_point dead;
     };

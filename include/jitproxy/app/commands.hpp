@@ -37,7 +37,7 @@ int status(common_options const& o, bool as_json);
 int doctor(common_options const& o);
 
 struct order_options {  // of a session
-    std::string name, type, on_behalf_of, justification, user_token_file, parent;
+    std::string name, type, agent, on_behalf_of, justification, user_token_file, parent;
 };
 struct run_options {
     order_options order;

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "jitproxy/app/config.hpp"
+#include "jitproxy/app/config_load.hpp"
 #include "jitproxy/base/error.hpp"
 #include "jitproxy/base/secret.hpp"
 #include "jitproxy/control/address.hpp"
@@ -29,7 +29,8 @@ struct composition_options {
 class composition {
   public:
     // Throws failure: configuration, storage. `io` is the control thread's.
-    composition(boost::asio::io_context& io, config const& c, secret_ptr client_secret, composition_options options);
+    composition(boost::asio::io_context& io, config const& c, std::vector<agent> const& agents,
+                composition_options options);
     ~composition();
     composition(composition const&) = delete;
     composition& operator=(composition const&) = delete;
@@ -39,11 +40,13 @@ class composition {
     [[nodiscard]] std::vector<control::listener_info> listeners() const;
     // Rules, CA and log at once; what cannot change without a restart is named in the log. Errors: configuration,
     // storage; then nothing has changed.
-    [[nodiscard]] result<void> replace(config const& c);
+    [[nodiscard]] result<void> replace(config const& c, std::vector<agent> const& agents);
 
     // Calls back once every thread has done something since.
     void when_alive(std::function<void()> done);
     [[nodiscard]] std::string status_line() const;  // "2 sessions, 1 request waits for a decision"
+    // Ids of the tasks that are open at the authorization server, as far as is known.
+    [[nodiscard]] std::vector<std::string> unconfirmed_tasks() const;
 
     // Stops accepting, lets requests in flight finish, completes every session. Tells whether every completion was
     // confirmed in time; what was not stays in the journal.

@@ -31,6 +31,13 @@ struct api_config {  // one [[api]] table; texts are checked, but kept as they w
     milliseconds hold{0};
 };
 
+struct agent_config {  // one [[agent]] table
+    std::string name;
+    std::string client_id;
+    std::string client_secret_file;
+    std::string scope;
+};
+
 struct config {
     struct {
         std::vector<std::string> proxy{"127.0.0.1:8080", "[::1]:8080"};
@@ -48,7 +55,9 @@ struct config {
         std::string ca_file;
         bool allow_plain_http = false;
         milliseconds timeout = seconds{10};
+        std::uint64_t circuit_failures = 5;
     } authorization_server;
+    std::vector<agent_config> agents;  // beside that of [authorization_server]
     std::vector<api_config> apis;
     struct {
         std::string default_action = "tunnel";
@@ -60,12 +69,19 @@ struct config {
     struct {
         std::string default_mode = "auto";
         milliseconds idle_timeout = std::chrono::minutes{15};
+        milliseconds evaluate_every{0};
+        bool revoke_tokens = true;
         std::string on_restart = "close";
     } session;
     struct {
         milliseconds hold = std::chrono::minutes{5};
         milliseconds poll_interval = seconds{5};
         milliseconds denial_memory = seconds{10};
+        milliseconds unclear_memory = seconds{10};
+        std::uint64_t requests_per_minute = 120;
+        std::uint64_t requests_open = 64;
+        std::string callback_listen;
+        std::string callback_url;
     } approval;
     struct {
         milliseconds client_head = seconds{30};
@@ -95,6 +111,7 @@ struct config {
     struct {
         bool name_constraints = true;
         milliseconds lifetime = std::chrono::hours{24 * 365};
+        std::string public_directory;
     } ca;
     struct {
         std::string level = "info";

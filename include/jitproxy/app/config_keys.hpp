@@ -31,11 +31,13 @@ enum class value_kind : std::uint8_t {
 using slot = std::variant<std::string*, bool*, std::uint64_t*, milliseconds*, std::vector<std::string>*, port_set*>;
 
 struct config_key {
-    std::string_view table;  // "listen"; "api" for what stands in each [[api]]
+    std::string_view table;  // "listen"; "api" for what stands in each [[api]], "agent" likewise
     std::string_view name;
     value_kind kind = value_kind::text;
-    slot (*at)(config&) = nullptr;          // of all tables but api
-    slot (*at_api)(api_config&) = nullptr;  // of api
+    // Where it is kept: in the configuration, or in one element of an array of tables. One of them is set.
+    slot (*at)(config&) = nullptr;
+    slot (*at_api)(api_config&) = nullptr;
+    slot (*at_agent)(agent_config&) = nullptr;
     std::string_view doc;
     std::string_view choices = {};  // "a|b"; for ports "any" allows the word
     // Of counts, sizes (bytes) and durations (ms), both inclusive.
@@ -68,10 +70,14 @@ struct config_key {
 struct config_table {
     std::string_view name;
     std::string_view doc;
+    bool is_array = false;  // [[name]]
+
+    [[nodiscard]] std::string heading() const;  // "[listen]", "[[api]]"
 };
 
 [[nodiscard]] std::span<config_table const> config_tables();  // in the order of the example file
 [[nodiscard]] std::span<config_key const> config_keys();      // grouped by table, in the same order
+[[nodiscard]] config_table const* find_table(std::string_view name);
 [[nodiscard]] config_key const* find_key(std::string_view table, std::string_view name);
 // The name in `candidates` that `wrong` most likely meant; empty where none is near.
 [[nodiscard]] std::string_view nearest_name(std::string_view wrong, std::span<std::string_view const> candidates);

@@ -39,18 +39,28 @@ struct config_sources {
     bool need_credentials = true;  // false: commands that never speak to the AS
 };
 
+// Who sessions act as. The first is that of sessions that name none: "default" of [authorization_server] where that has
+// a client id, then each [[agent]].
+struct agent {
+    std::string name;
+    std::string client_id;
+    secret_ptr client_secret;
+    std::string scope;
+    std::string secret_from;  // the variable or file it was read from
+};
+
 struct loaded_config {
     config value;
-    std::string file;  // what was read; empty: no file
+    std::vector<agent> agents;  // with their secrets, where credentials are needed
+    std::string file;           // what was read; empty: no file
     std::vector<config_problem> problems;
     std::vector<std::string> warnings;
     [[nodiscard]] bool ok() const noexcept { return problems.empty(); }
 };
+// An agent's secret is AGENT_CLIENT_SECRET (of "default"), else what client_secret_file holds, else the service
+// manager's credential client_secret ("default") or client_secret.NAME, a file in $CREDENTIALS_DIRECTORY.
 [[nodiscard]] loaded_config load_config(config_sources const& sources);
 
-// The agent's client secret: AGENT_CLIENT_SECRET, else client_secret_file, else $CREDENTIALS_DIRECTORY/client_secret.
-// Errors: configuration, with where it was looked for.
-[[nodiscard]] result<secret_ptr> load_client_secret(config const& c, variable_lookup const& variables);
 // A secret from a file: one trailing line end is cut. Errors: configuration.
 [[nodiscard]] result<secret_ptr> read_secret_file(std::string const& path);
 

@@ -1,5 +1,6 @@
 // A parsed document into a configuration, every error with its place, none of them the last.
 #pragma once
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -30,11 +31,12 @@ class config_reader {
 
   private:
     [[nodiscard]] std::string at(position p) const;
-    void read_table(std::string_view table, config_node const& node, std::string const& path, config& out,
-                    api_config* api);
+    using locator = std::function<slot(config_key const&)>;  // where a key of the table is kept
+    void read_table(std::string_view table, config_node const& node, std::string const& path, locator const& where);
+    void read_element(std::string_view table, config_node const& node, config& out);
     void unknown_key(std::string_view table, config_node::member const& member);
     void unknown_table(config_node::member const& member);
-    void assign(config_key const& key, slot const& where, config_node const& value, std::string const& path);
+    void assign(config_key const& key, slot const& where, config_node const& value);
 
     std::string file_;
     std::vector<config_problem> problems_;
@@ -42,6 +44,11 @@ class config_reader {
 };
 
 // What no single value can tell: duplicates, contradictions, what is missing. Adds to the reader's problems.
-void check_config(config& c, config_reader& reader, config_sources const& sources, std::vector<std::string>& warnings);
+void check_config(loaded_config& loaded, config_reader& reader, config_sources const& sources);
+// Every agent with its secret. `wrong`: called with a key's path and a reason for each whose secret is missing; such
+// agents are left out.
+[[nodiscard]] std::vector<agent> load_agents(
+    config const& c, variable_lookup const& variables,
+    std::function<void(std::string const& path, std::string const& reason)> const& wrong);
 
 }  // namespace jitproxy::app

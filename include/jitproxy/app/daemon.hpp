@@ -19,7 +19,7 @@ struct daemon_options {
 };
 // Runs until a signal or the lifeline's end, then closes every session. Exit code: 0, also where a completion is left
 // to the journal; `unconfirmed` in place of it where that matters to the caller. Throws failure.
-int run_daemon(config const& c, secret_ptr client_secret, daemon_options options, int unconfirmed = exit_done);
+int run_daemon(config const& c, std::vector<agent> const& agents, daemon_options options, int unconfirmed = exit_done);
 
 // No core dumps (they would hold tokens), no /proc/PID/environ for others of the same user.
 void forbid_dumps();

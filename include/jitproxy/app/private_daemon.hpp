@@ -16,7 +16,7 @@ class private_daemon {
   public:
     // Forks: the caller must be single-threaded. Returns once it listens. Its journal stays below [state] directory
     // where it cannot be emptied; everything else of it goes with it. Errors: configuration, storage, internal.
-    [[nodiscard]] static result<private_daemon> start(config const& c, secret_ptr const& client_secret,
+    [[nodiscard]] static result<private_daemon> start(config const& c, std::vector<agent> const& agents,
                                                       variable_lookup const& variables);
     private_daemon(private_daemon&& other) noexcept;
     private_daemon& operator=(private_daemon&&) = delete;
@@ -28,7 +28,7 @@ class private_daemon {
 
   private:
     private_daemon() = default;
-    [[nodiscard]] static result<private_daemon> start_once(config c, secret_ptr client_secret,
+    [[nodiscard]] static result<private_daemon> start_once(config c, std::vector<agent> const& agents,
                                                            variable_lookup const& variables);
     pid_t pid_ = -1;
     int lifeline_ = -1;

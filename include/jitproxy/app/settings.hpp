@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "jitproxy/app/config.hpp"
+#include "jitproxy/app/config_load.hpp"
 #include "jitproxy/ca/authority.hpp"
 #include "jitproxy/jit/task_manager.hpp"
 #include "jitproxy/lumoauth/client.hpp"
@@ -15,9 +15,9 @@ namespace jitproxy::app {
 
 [[nodiscard]] ca::authority_options authority_settings(config const& c, policy::rules const& rules,
                                                        std::filesystem::path const& state);
-[[nodiscard]] lumoauth::client_options as_settings(config const& c, secret_ptr client_secret);
+[[nodiscard]] lumoauth::client_options as_settings(config const& c, std::vector<agent> const& agents);
 [[nodiscard]] proxy::server_options server_settings(config const& c);
-[[nodiscard]] jit::task_manager_options manager_settings(config const& c);
+[[nodiscard]] jit::task_manager_options manager_settings(config const& c, std::vector<agent> const& agents);
 void configure_log(config const& c);
 
 // Keys ("listen.proxy") that differ and that a running daemon cannot change.

@@ -71,9 +71,12 @@ enum class errc : std::uint8_t {
     bad_response,         // not HTTP/1.x as RFC 9112 wants it
     response_head_too_large,
     // authorization server
-    as_unreachable,   // cannot be reached, or in trouble (5xx, timeout)
+    as_unreachable,   // cannot be reached: nothing was asked of it
+    as_unclear,       // no clear answer (5xx, timeout, reset): what was asked may have been done all the same
+    as_down,          // it failed again and again: it is left alone for a while, and was not asked
     as_rate_limited,  // 429
-    as_rejected,      // it refused our credentials or our request
+    as_unauthorized,  // 401: the bearer is dead; with a new one the same call may succeed
+    as_rejected,      // it refused the call itself, or our credentials
     as_malformed,     // its answer cannot be understood
     as_inactive,      // the task is closed, expired or suspended
     // ours

@@ -74,6 +74,10 @@ class authority {
 // storage, internal.
 [[nodiscard]] result<void> write_truststore(std::filesystem::path const& file, authority const& a,
                                             std::string_view password);
+// What clients may be pointed at, in a directory that is there: the root as ca.pem, the bundle as ca-bundle.pem, the
+// truststore as truststore.p12. Errors: storage, internal.
+[[nodiscard]] result<void> write_public_files(std::filesystem::path const& directory, authority const& a,
+                                              std::string_view truststore_password);
 // The system's PEM bundle: SSL_CERT_FILE's default of OpenSSL, or the usual places; empty where there is none.
 [[nodiscard]] std::filesystem::path system_bundle();
 

@@ -60,7 +60,7 @@ class api {
     api& operator=(api const&) = delete;
 
     // Answers exactly once, at once or later.
-    void handle(request r, std::function<void(response)> respond);
+    void handle(request r, std::function<void(response)> const& respond);
     // The connection that a session was attached to, or that its answer was meant for, is gone.
     void abandon(std::string const& session_id);
 

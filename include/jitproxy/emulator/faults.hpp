@@ -28,8 +28,8 @@ struct fault {
     fault_kind kind = fault_kind::status;
     unsigned status = 503;
     std::uint64_t delay_ms = 0;
-    std::int64_t retry_after = 1;
-    std::int64_t times = 1;  // -1: until cleared
+    std::optional<std::int64_t> retry_after;  // of status where set; of rate_limit always
+    std::int64_t times = 1;                   // -1: until cleared
 };
 
 class fault_list {

@@ -111,6 +111,7 @@ class exchange {
     exchange_action send(secret_ptr bearer);
     exchange_action relay();
     exchange_action relay(permission_outcome why);
+    [[nodiscard]] error closed() const;
     exchange_action answer(error what);
     exchange_action illegal(char const* event) const;
 

@@ -21,6 +21,7 @@ struct task {
 
 // What a session is taken up again with after a restart, where that is wanted.
 struct session_facts {
+    std::string agent;  // its client id; empty in what was written when there was only one
     std::string name;
     std::string owner;   // "hand", "run", "automatic", or "user": acts for one, whose token is not kept
     long owner_pid = 0;  // of `run`

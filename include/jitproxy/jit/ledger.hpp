@@ -45,6 +45,7 @@ class ledger {
 
     bool drop(std::string_view grant_id);
     void drop_session(std::string_view session_id);
+    [[nodiscard]] std::vector<secret_ptr> tokens_of(std::string_view session_id) const;
     // Drops what is not usable any more; the sessions that lost something.
     std::vector<std::string> prune(steady_time now);
 

@@ -44,6 +44,8 @@ struct permission_outcome {
     std::string reason;      // for humans, one line
     int retry_after = 0;     // seconds; 0: trying again makes no sense
     bool cached = false;     // granted only: the grant had been there before this need
+    // The proxy answers itself, with this error, in place of the API's own 403: as_down, as_inactive.
+    std::optional<errc> instead;
 };
 
 }  // namespace jitproxy::jit

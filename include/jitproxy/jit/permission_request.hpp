@@ -16,6 +16,8 @@ namespace jitproxy::jit {
 struct permission_timing {
     milliseconds poll_first{500};
     milliseconds poll_longest{5000};
+    // After an unclear answer, where the AS does not show its pending list: how long the same is not asked for again.
+    milliseconds unclear_memory{10'000};
 };
 
 class permission_request {
@@ -25,6 +27,9 @@ class permission_request {
         recording,       // the journal writes that it is about to be asked for
         asking,          // POST /jit/request is on its way
         ask_later,       // the AS asked us to slow down; it is asked again
+        look_later,      // no clear answer to the asking: a pause, then a look at what is pending
+        looking,         // GET /jit/pending is on its way: is it there?
+        in_doubt,        // could not be found out; a later attempt goes on from here
         pending,         // waits for a human; pause between two polls
         polling,         // a poll is on its way
         exchanging,      // approved; the token is being fetched
@@ -34,7 +39,7 @@ class permission_request {
     };
 
     // ---- events
-    struct start {};  // somebody needs it (also: again, in `approved`)
+    struct start {};  // somebody needs it (also: again, in `approved` and `in_doubt`)
     struct resumed {  // asked for in an earlier life of the process, and not decided then
         request_state known;
     };
@@ -43,6 +48,9 @@ class permission_request {
     };
     struct asked {
         result<request_state> answer;
+    };
+    struct looked {  // the pending request for the same, which is none of another entry's; nullopt: there is none
+        result<std::optional<request_state>> answer;
     };
     struct polled {
         result<request_state> answer;
@@ -54,13 +62,16 @@ class permission_request {
         result<access_token> answer;
     };
     struct timer_fired {};
-    struct close {};  // the session is closing
-    using event = std::variant<start, resumed, recorded, asked, polled, learned, exchanged, timer_fired, close>;
+    struct close {              // the session is closing
+        std::string suspended;  // why, where the AS has suspended it
+    };
+    using event = std::variant<start, resumed, recorded, asked, looked, polled, learned, exchanged, timer_fired, close>;
 
     // ---- actions
     struct nothing {};
     struct record {};  // into the journal: it is about to be asked for
     struct ask {};     // POST /jit/request
+    struct look {};    // GET /jit/pending
     struct poll {      // ask for the status; give up at the timer
         milliseconds deadline;
     };
@@ -68,7 +79,7 @@ class permission_request {
     struct pause {  // set the timer; a call still in flight is forgotten
         milliseconds delay;
     };
-    struct fail_for_now {  // tell who waits; the approval is kept for a later attempt
+    struct fail_for_now {  // tell who waits; the approval, or the doubt, is kept for a later attempt
         permission_outcome outcome;
     };
     struct settle {  // tell who waits, once and for all
@@ -78,7 +89,7 @@ class permission_request {
     struct broken {  // an event that this state does not expect; nothing has changed
         std::string what;
     };
-    using action = std::variant<nothing, record, ask, poll, exchange, pause, fail_for_now, settle, broken>;
+    using action = std::variant<nothing, record, ask, look, poll, exchange, pause, fail_for_now, settle, broken>;
 
     explicit permission_request(permission_timing timing)
         : timing_(timing), poll_pauses_(timing.poll_first, timing.poll_longest, 150) {}
@@ -87,6 +98,10 @@ class permission_request {
 
     [[nodiscard]] state current() const noexcept { return state_; }
     [[nodiscard]] bool settled() const noexcept { return state_ == state::settled; }
+    // start{} makes it go on: nothing is under way.
+    [[nodiscard]] bool startable() const noexcept;
+    // It has been asked for, and somebody else's time passes: a human's, or that of an AS in trouble.
+    [[nodiscard]] bool waits() const noexcept;
     // What the AS has said so far.
     [[nodiscard]] request_state const& known() const noexcept { return known_; }
     // Seconds after which a client had better look again.
@@ -99,6 +114,7 @@ class permission_request {
     action on(resumed const& e, wall_time now);
     action on(recorded const& e, wall_time now);
     action on(asked const& e, wall_time now);
+    action on(looked const& e, wall_time now);
     action on(polled const& e, wall_time now);
     action on(learned const& e, wall_time now);
     action on(exchanged const& e, wall_time now);
@@ -109,6 +125,10 @@ class permission_request {
     action follow(wall_time now, std::optional<seconds> retry_after);  // does what known_.status calls for
     action pause_for(milliseconds delay, wall_time now);
     action fetch_token();
+    action ask_again();
+    action doubt(error const& what, wall_time now);
+    action doubtful(wall_time now);
+    action doubted(wall_time now);
     action end(permission_status status, std::string const& reason);
     action end(error const& what);
     action illegal(char const* what) const;
@@ -120,7 +140,14 @@ class permission_request {
     wall_time give_up_at_;  // expires_at, or our own longest patience
     backoff poll_pauses_;
     backoff exchange_pauses_{std::chrono::seconds(1), std::chrono::seconds(8)};
+    backoff look_pauses_{milliseconds(500), std::chrono::seconds(4)};
     unsigned asks_ = 0;
+    unsigned looks_ = 0;             // that told nothing
+    unsigned absent_ = 0;            // that found nothing, since it was asked last
+    error unclear_;                  // the answer that left us in doubt
+    bool list_closed_ = false;       // the AS does not show what is pending
+    wall_time ask_again_at_;         // and then not before
+    bool exchange_unclear_ = false;  // a token may have been made, and its answer lost
     unsigned exchanges_ = 0;
 };
 

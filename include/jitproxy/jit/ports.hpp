@@ -37,6 +37,7 @@ struct request_order {  // POST /jit/request
     json::object authorization_details;
     std::string justification;
     seconds requested_ttl{300};
+    std::string callback_url;  // empty: not sent
 };
 struct request_state {
     std::string request_id;
@@ -54,20 +55,39 @@ enum class completion : std::uint8_t {
     already_complete,  // or unknown to the AS: as good
 };
 
-// LumoAuth (protocol.md section 2), one agent. Errors: as_unreachable, as_rate_limited (retry_after set where it was
-// said), as_rejected (401, 403, other 4xx), as_malformed, as_inactive (task closed, expired or suspended).
+struct pending_request {  // GET /jit/pending
+    std::string task_id;
+    std::string needs;  // canonical authorization_details, one object
+    request_state state;
+};
+struct evaluation {  // CAEP
+    bool active = true;
+    std::string reason;  // where it is not: what the AS said
+};
+
+// Which of the configured agents: its place among them. Sessions that name none are of the first.
+using agent_index = std::size_t;
+
+// LumoAuth (protocol.md section 2). What takes an agent's index uses that agent's own client credentials. Errors:
+// as_unreachable and as_down (nothing was asked), as_unclear and as_malformed (it may have been done all the same),
+// as_rate_limited (retry_after set where it was said), as_unauthorized (the bearer is dead), as_rejected (403, other
+// 4xx), as_inactive (task closed, expired or suspended).
 class authorization_server {
   public:
     virtual ~authorization_server() = default;
-    virtual void fetch_agent_token(callback<access_token> done) = 0;
+    virtual void fetch_agent_token(agent_index agent, callback<access_token> done) = 0;
     // RFC 8693: the user's token and the agent's make a delegated token.
-    virtual void exchange_for_user(secret_ptr user_token, secret_ptr agent_token, callback<access_token> done) = 0;
+    virtual void exchange_for_user(agent_index agent, secret_ptr user_token, secret_ptr agent_token,
+                                   callback<access_token> done) = 0;
     virtual void create_task(secret_ptr bearer, task_order order, callback<task> done) = 0;
     virtual void request_permission(secret_ptr bearer, request_order order, callback<request_state> done) = 0;
     virtual void poll_permission(secret_ptr bearer, request_state known, callback<request_state> done) = 0;
     virtual void exchange_permission(secret_ptr bearer, request_state known, callback<access_token> done) = 0;
     virtual void complete_task(secret_ptr bearer, std::string task_id, callback<completion> done) = 0;
-    virtual void revoke(secret_ptr token, callback<void> done) = 0;  // RFC 7009
+    virtual void revoke(agent_index agent, secret_ptr token, callback<void> done) = 0;  // RFC 7009
+    // What waits for a human, of this agent. Mostly as_rejected: the list is for those who may approve.
+    virtual void list_pending(secret_ptr bearer, callback<std::vector<pending_request>> done) = 0;
+    virtual void evaluate_task(secret_ptr bearer, std::string task_id, callback<evaluation> done) = 0;
     // A human decides, with the human's own token. Answers the request's new state.
     virtual void approve(secret_ptr user_bearer, std::string request_id, std::string notes,
                          callback<request_state> done) = 0;

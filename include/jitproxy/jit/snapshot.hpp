@@ -10,6 +10,7 @@
 #include <unordered_map>
 
 #include "jitproxy/base/clock.hpp"
+#include "jitproxy/base/error.hpp"
 #include "jitproxy/base/keyed_hash.hpp"
 #include "jitproxy/base/secret.hpp"
 
@@ -33,6 +34,7 @@ struct session_snapshot {
     std::shared_ptr<keyed_hash const> hash;  // that it is recognised by; may be null
     bool automatic = false;                  // the one for clients without credentials
     bool accepting = true;                   // false in what is published when closing begins
+    std::string suspended;                   // why, where the AS has suspended the task
     // Shared by every copy and set when closing begins: seen at once, also by a worker with an older copy. May be null.
     std::shared_ptr<std::atomic<bool> const> ended;
     secret_ptr bearer;                    // the agent's own, or the delegated one
@@ -46,6 +48,8 @@ struct session_snapshot {
     [[nodiscard]] bool accepts() const noexcept {
         return accepting && (!ended || !ended->load(std::memory_order_acquire));
     }
+    // What its requests are told when it does not: as_inactive where it is suspended, else session_unknown.
+    [[nodiscard]] error refusal() const;
 };
 using snapshot_ptr = std::shared_ptr<session_snapshot const>;
 

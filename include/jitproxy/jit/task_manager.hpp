@@ -14,12 +14,28 @@
 
 namespace jitproxy::jit {
 
+struct agent_identity {
+    std::string name;       // what sessions call it
+    std::string client_id;  // who it is at the AS, and in the journal
+};
+
 struct task_manager_options {
+    std::vector<agent_identity> agents{{"default", {}}};  // at least one; the first is that of sessions that name none
     milliseconds idle_timeout{std::chrono::minutes{15}};  // of the automatic session, and of others where set
     milliseconds hold{std::chrono::minutes{5}};           // how long a client waits for a human
     milliseconds poll_first{500};
     milliseconds poll_longest{5000};
     seconds denial_memory{10};
+    milliseconds unclear_memory{10'000};  // permission_timing
+    // Of one session, so that neither the AS nor a human is flooded; more is refused.
+    std::size_t requests_per_minute = 120;
+    std::size_t requests_open = 64;
+    milliseconds evaluate_every{0};  // how often the AS is asked whether a task is still fine (CAEP); 0: never
+    bool revoke_tokens = true;       // scoped tokens one by one when their session closes, besides completing its task
+    // Where the AS may say that a request is decided, by that request's local id; empty: nowhere.
+    std::function<std::string(std::string const& local_id)> callback_url;
+    // Makes a pause after trouble a bit longer, so that many proxies do not come back at the same moment.
+    std::function<milliseconds(milliseconds)> jitter = [](milliseconds pause) { return pause; };
     seconds expiry_margin{15};  // a token is not used when less of its life is left (at most a tenth of its life)
     bool resume = false;        // at the start: take up sessions opened by hand again, or complete their tasks
     std::shared_ptr<keyed_hash const> hash;  // that their proxy passwords are recognised by; null: none is
@@ -27,6 +43,7 @@ struct task_manager_options {
 
 struct session_order {
     task_order task;
+    std::string agent;  // empty: the parent's, else the first
     std::string parent_session_id;
     secret_ptr user_token;  // for on_behalf_of; may be null
     std::string
@@ -41,6 +58,7 @@ struct session_info {
     std::string session_id;
     std::string task_id;
     std::string name;
+    std::string agent;
     session_status status = session_status::opening;
     bool automatic = false;
     wall_time opened_at;
@@ -66,6 +84,7 @@ struct request_info {        // GET /v1/requests
     std::optional<wall_time> expires_at;
 };
 struct agent_token_info {
+    std::string agent;
     std::string state;  // "none", "fetching", "live", "failed"
     std::optional<wall_time> expires_at;
     std::string last_error;
@@ -73,7 +92,7 @@ struct agent_token_info {
 
 struct recovery_info {                             // what earlier lives left, and what the AS never confirmed
     std::map<std::string, std::uint64_t> results;  // "completed", "already_complete", "uncertain"
-    std::size_t waiting = 0;                       // tasks to be completed yet
+    std::vector<open_task> waiting;                // to be completed yet
     std::vector<open_task> uncertain;              // may be open; their ids are not known
 };
 
@@ -93,7 +112,7 @@ class task_manager {
     // Fetches the agent token, keeps it fresh from now on, and completes what an earlier life left open.
     void start();
 
-    // Errors: as_*, storage, shutting_down, not_found (parent).
+    // Errors: as_*, storage, shutting_down, not_found (parent), bad_argument (agent).
     void open_session(session_order order, callback<opened_session> done);
     // The session of clients without credentials: opened at first use, once for all who ask at the same time.
     void ensure_automatic_session(callback<snapshot_ptr> done);
@@ -114,6 +133,10 @@ class task_manager {
     void bearer_refused(std::string const& session_id, std::uint64_t generation, std::string const& grant_id,
                         callback<snapshot_ptr> done);
 
+    // The AS port has other secrets of the same agents: those without a token try at once.
+    void credentials_changed();
+    // Somebody says that this request is decided: look soon. The word of a stranger, so no more than a hint.
+    void hint(std::string const& local_id);
     void approve(std::string const& request_id, secret_ptr user_bearer, std::string notes, callback<request_info> done);
     void deny(std::string const& request_id, secret_ptr user_bearer, std::string reason, callback<request_info> done);
 
@@ -124,7 +147,7 @@ class task_manager {
     [[nodiscard]] std::vector<session_info> sessions() const;
     [[nodiscard]] std::optional<session_info> session(std::string const& session_id) const;
     [[nodiscard]] std::vector<request_info> requests() const;
-    [[nodiscard]] agent_token_info agent_token() const;
+    [[nodiscard]] std::vector<agent_token_info> agent_tokens() const;  // the first agent's first
     [[nodiscard]] std::size_t live_grants() const;
     [[nodiscard]] recovery_info recovered() const;
 

@@ -48,6 +48,8 @@ class token_machine {
     action fetched(access_token token, steady_time now);
     action fetch_failed(error what, steady_time now);
     action woke(steady_time now);
+    // What it failed for may have been mended: asks now.
+    action mended(steady_time now);
 
     [[nodiscard]] result<bearer> current(steady_time now) const;
     [[nodiscard]] state current_state(steady_time now) const noexcept;
@@ -73,8 +75,11 @@ class token_machine {
 class token_keeper {
   public:
     using fetch_function = std::function<void(callback<access_token>)>;
-    // `changed` is called when there is a new token, before those who wait are told.
-    token_keeper(scheduler& clock, seconds expiry_margin, fetch_function fetch, std::function<void()> changed);
+    using jitter_function = std::function<milliseconds(milliseconds)>;
+    // `changed` is called when there is a new token, before those who wait are told. `jitter`:
+    // task_manager_options::jitter.
+    token_keeper(scheduler& clock, seconds expiry_margin, fetch_function fetch, std::function<void()> changed,
+                 jitter_function jitter = {});
     ~token_keeper();
     token_keeper(token_keeper const&) = delete;
     token_keeper& operator=(token_keeper const&) = delete;
@@ -82,6 +87,7 @@ class token_keeper {
     void get(callback<bearer> done);
     // `refused_generation` was refused: answers a newer token, fetched if need be; or the same one (see above).
     void renew(std::uint64_t refused_generation, callback<bearer> done);
+    void mended();  // after a failure: does not wait for the next attempt
 
     [[nodiscard]] bearer current() const;  // empty where there is no usable one
     [[nodiscard]] token_machine::state state() const;
@@ -95,6 +101,7 @@ class token_keeper {
     scheduler& clock_;
     fetch_function fetch_;
     std::function<void()> changed_;
+    jitter_function jitter_;
     token_machine machine_;
     std::vector<callback<bearer>> waiting_;
     std::optional<wall_time> expires_at_;

@@ -38,7 +38,7 @@ class connection {
 
     // Connects to the first address that answers, verifies that the peer is `at`. Errors: as_unreachable.
     boost::asio::awaitable<result<void>> open(location const& at, addresses const& to, steady_time deadline);
-    // Sends one message and reads its answer. Errors: as_unreachable, as_malformed.
+    // Sends one message and reads its answer. Errors: as_unclear, as_malformed.
     boost::asio::awaitable<result<wire_answer>> exchange(location const& at, std::string const& message, limits bounds,
                                                          steady_time deadline);
 
@@ -55,7 +55,7 @@ class connection {
 
   private:
     // `doing` completes "cannot … host:port".
-    error lost(location const& at, boost::system::error_code ec, std::string_view doing);
+    error lost(location const& at, boost::system::error_code ec, std::string_view doing, errc code = errc::as_unclear);
     boost::asio::awaitable<result<void>> handshake(location const& at, steady_time deadline);
     boost::beast::tcp_stream tcp_;
     std::optional<boost::asio::ssl::stream<boost::beast::tcp_stream&>> tls_;

@@ -2,16 +2,11 @@
 #pragma once
 #include "jitproxy/base/error.hpp"
 #include "jitproxy/jit/ports.hpp"
+#include "jitproxy/lumoauth/credentials.hpp"
 #include "jitproxy/lumoauth/location.hpp"
 #include "jitproxy/lumoauth/wire.hpp"
 
 namespace jitproxy::lumoauth {
-
-struct credentials {
-    std::string client_id;
-    secret_ptr client_secret;
-    std::string scope;  // empty: not sent
-};
 
 [[nodiscard]] wire_request token_request(location const& at, credentials const& who);
 [[nodiscard]] wire_request delegation_request(location const& at, credentials const& who, secret_ptr user_token,
@@ -25,6 +20,8 @@ struct credentials {
 [[nodiscard]] result<wire_request> exchange_request(location const& at, secret_ptr bearer,
                                                     jit::request_state const& known);
 [[nodiscard]] wire_request complete_request(location const& at, secret_ptr bearer, std::string_view task_id);
+[[nodiscard]] wire_request pending_request(location const& at, secret_ptr bearer);
+[[nodiscard]] wire_request evaluate_request(location const& at, secret_ptr bearer, std::string_view task_id);
 [[nodiscard]] wire_request approve_request(location const& at, secret_ptr bearer, std::string_view request_id,
                                            std::string_view notes);
 [[nodiscard]] wire_request deny_request(location const& at, secret_ptr bearer, std::string_view request_id,

@@ -36,8 +36,8 @@ class transport {
     transport& operator=(transport const&) = delete;
 
     // Calls back on the io_context's thread, never from within this call. The answer may have any status. Errors:
-    // as_unreachable, as_malformed (no HTTP, or too large), bad_argument (a bearer that fits no header field). The
-    // details name host and cause, never a body.
+    // as_unreachable (nothing was sent), as_unclear, as_malformed (no HTTP, or too large), bad_argument (a bearer that
+    // fits no header field). The details name host and cause, never a body.
     void send(wire_request request, std::function<void(result<wire_answer>)> done);
 
   private:

@@ -13,6 +13,8 @@ namespace jitproxy::lumoauth {
 // How long the server wants to be left alone: Retry-After in seconds or as a date (RFC 9110 10.2.3), else
 // X-RateLimit-Reset in epoch seconds. nullopt where it did not say, 0 where the moment has passed.
 [[nodiscard]] std::optional<seconds> wait_wanted(wire_answer const& answer, wall_time now);
+// The same, but a 429 always wants a pause.
+[[nodiscard]] std::optional<seconds> pause_wanted(wire_answer const& answer, wall_time now);
 // The three date forms of RFC 9110 5.6.7.
 [[nodiscard]] std::optional<wall_time> parse_http_date(std::string_view text);
 

@@ -22,8 +22,10 @@ enum class endpoint : std::uint8_t {
     complete,     // POST /jit/task/{id}/complete
     approve,      // POST /jit/approve/{id}
     deny,         // POST /jit/deny/{id}
+    pending,      // GET  /jit/pending
+    evaluate,     // POST /jit/task/{id}/evaluate
 };
-inline constexpr std::size_t endpoint_count = 9;
+inline constexpr std::size_t endpoint_count = 11;
 [[nodiscard]] std::string_view name_of(endpoint e) noexcept;  // as in the path, for logs: "jit/request"
 
 struct wire_request {

@@ -20,7 +20,8 @@ class session_table {
     [[nodiscard]] jit::snapshot_ptr automatic() const;
 
     // Whose request is it? The session id of good credentials; empty: a client without any, which `required` forbids.
-    // Errors: session_required; session_unknown (wrong secret, closed or closing session; which of them is not told).
+    // Errors: session_required; session_unknown (wrong secret, closed or closing session; which of them is not told);
+    // as_inactive (suspended).
     [[nodiscard]] result<std::string> authenticate(http::request_head const& head, bool required) const;
 
   private:

@@ -68,6 +68,8 @@ class database {
   public:
     // Opens an existing file for reading and writing. Errors of everything here: storage.
     [[nodiscard]] static result<database> open(std::filesystem::path const& file);
+    // For looking only: nothing that is done with it can change what the file says.
+    [[nodiscard]] static result<database> open_to_read(std::filesystem::path const& file);
 
     [[nodiscard]] result<void> execute(char const* sql);  // any number of statements, without parameters or rows
     [[nodiscard]] result<statement> prepare(std::string_view sql);
@@ -76,6 +78,7 @@ class database {
     [[nodiscard]] std::int64_t changed_rows() const noexcept;  // by the last statement
 
   private:
+    [[nodiscard]] static result<database> open_as(std::filesystem::path const& file, int flags);
     struct closer {
         void operator()(sqlite3* d) const noexcept;
     };

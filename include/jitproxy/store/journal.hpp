@@ -19,6 +19,8 @@ class sqlite_journal {
     // without a time. Errors: storage and in_use, with how to mend it.
     [[nodiscard]] static result<std::unique_ptr<sqlite_journal>> open(
         std::filesystem::path directory, std::function<wall_time()> now = std::chrono::system_clock::now);
+    // How many tasks DIRECTORY/journal.db says are open. Changes nothing, not even an older schema. Errors: as open.
+    [[nodiscard]] static result<std::size_t> examine(std::filesystem::path const& directory);
     ~sqlite_journal();
 
     [[nodiscard]] result<void> write(jit::journal_record const& what);

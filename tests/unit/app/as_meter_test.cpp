@@ -17,19 +17,26 @@ class revocable final : public jit::authorization_server {
     seconds lifetime{300};
     std::vector<std::string> revoked;
 
-    void fetch_agent_token(jit::callback<jit::access_token> done) override {
+    void fetch_agent_token(jit::agent_index, jit::callback<jit::access_token> done) override {
         auto const name = "agent-" + std::to_string(++fetched_);
         clock_.call_after(milliseconds{0}, [this, name, done] {
             if (easy.down) return done(make_error(errc::as_unreachable, "down"));
             done(jit::access_token{make_secret(name), lifetime});
         });
     }
-    void revoke(secret_ptr token, jit::callback<void> done) override {
-        revoked.emplace_back(token->reveal());
-        easy.revoke(std::move(token), std::move(done));
+    void revoke(jit::agent_index agent, secret_ptr token, jit::callback<void> done) override {
+        revoked.push_back(std::string(token->reveal()) + (agent == 0 ? "" : " of " + std::to_string(agent)));
+        easy.revoke(agent, std::move(token), std::move(done));
     }
-    void exchange_for_user(secret_ptr u, secret_ptr a, jit::callback<jit::access_token> done) override {
-        easy.exchange_for_user(std::move(u), std::move(a), std::move(done));
+    void list_pending(secret_ptr b, jit::callback<std::vector<jit::pending_request>> done) override {
+        easy.list_pending(std::move(b), std::move(done));
+    }
+    void evaluate_task(secret_ptr b, std::string t, jit::callback<jit::evaluation> done) override {
+        easy.evaluate_task(std::move(b), std::move(t), std::move(done));
+    }
+    void exchange_for_user(jit::agent_index agent, secret_ptr u, secret_ptr a,
+                           jit::callback<jit::access_token> done) override {
+        easy.exchange_for_user(agent, std::move(u), std::move(a), std::move(done));
     }
     void create_task(secret_ptr b, jit::task_order o, jit::callback<jit::task> done) override {
         easy.create_task(std::move(b), std::move(o), std::move(done));
@@ -85,20 +92,20 @@ TEST_CASE("calls are counted by outcome, and answers pass unchanged") {
 
 TEST_CASE("at the end every agent token that may be alive is revoked, once") {
     metered m;
-    for (int i = 0; i < 2; ++i) m.meter.fetch_agent_token([](result<jit::access_token>) {});
+    for (int i = 0; i < 2; ++i) m.meter.fetch_agent_token(0, [](result<jit::access_token>) {});
     m.settle();
     m.inner.lifetime = seconds{0};  // dead on arrival: nothing to revoke
-    m.meter.fetch_agent_token([](result<jit::access_token>) {});
+    m.meter.fetch_agent_token(0, [](result<jit::access_token>) {});
     m.settle();
     m.inner.lifetime = seconds{300};
-    m.meter.fetch_agent_token([](result<jit::access_token>) {});
+    m.meter.fetch_agent_token(1, [](result<jit::access_token>) {});
     m.settle();
     int done = 0;
     m.meter.revoke_agent_tokens([&] { ++done; });
     CHECK(done == 0);
     m.settle();
     CHECK(done == 1);
-    CHECK(m.inner.revoked == std::vector<std::string>{"agent-1", "agent-2", "agent-4"});
+    CHECK(m.inner.revoked == std::vector<std::string>{"agent-1", "agent-2", "agent-4 of 1"});
     m.meter.revoke_agent_tokens([&] { ++done; });
     CHECK(done == 2);
     CHECK(m.inner.revoked.size() == 3);
@@ -107,7 +114,7 @@ TEST_CASE("at the end every agent token that may be alive is revoked, once") {
 TEST_CASE("a token that was not given is not revoked") {
     metered m;
     m.inner.easy.down = true;
-    m.meter.fetch_agent_token([](result<jit::access_token>) {});
+    m.meter.fetch_agent_token(0, [](result<jit::access_token>) {});
     m.settle();
     bool done = false;
     m.meter.revoke_agent_tokens([&] { done = true; });

@@ -27,6 +27,18 @@ constexpr row rows[] = {
     {"[[api]]\nhosts = [\"a.example\"]\nzzz = 1\n", "3:1", "unknown key \"zzz\" in [[api]]"},
     // a secret in the file
     {"[authorization_server]\nclient_secret = \"oops\"\n", "2:1", "client_secret_file"},
+    // agents
+    {"[[agent]]\nname = \"a\"\nclient_secret_file = \"/etc/passwd\"\n", "1:1", "agent.client_id is not set"},
+    {"[[agent]]\nclient_id = \"a\"\n", "1:1", "systemd's credential client_secret.a"},
+    {"[[agent]]\nclient_id = \"agt_1\"\nclient_secret_file = \"/etc/passwd\"\n", "2:1",
+     "\"agt_1\" is another agent's, at AGENT_CLIENT_ID"},
+    {"[[agent]]\nname = \"default\"\nclient_id = \"a\"\nclient_secret_file = \"/etc/passwd\"\n", "2:1",
+     "\"default\" is the name of another agent"},
+    {"[[agent]]\nname = \"a/b\"\nclient_id = \"a\"\nclient_secret_file = \"/etc/passwd\"\n", "2:1",
+     "has no \"/\" in it"},
+    {"[[agent]]\nclient_id = \"a\"\nclient_secret_file = \"/etc/passwd\"\nclient_secret = \"oops\"\n", "4:1",
+     "client_secret_file"},
+    {"[agent]\nclient_id = \"a\"\n", "1:2", "write [[agent]]"},
     // wrong types
     {"log = 1\n", "1:1", "log must be a table"},
     {"[api]\nhosts = [\"a.example\"]\n", "1:2", "write [[api]]"},

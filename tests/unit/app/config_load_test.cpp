@@ -1,12 +1,23 @@
 #include "jitproxy/app/config_load.hpp"
 
+#include <fstream>
+
 #include "catch.hpp"
 #include "config_fixture.hpp"
+#include "directory.hpp"
 #include "jitproxy/app/config_keys.hpp"
 
 using namespace jitproxy;
 using namespace jitproxy::app;
 using namespace jitproxy::app::testing;
+
+namespace {
+
+void write(test::directory const& d, char const* name, std::string_view text) {
+    std::ofstream{d.file(name), std::ios::binary} << text;
+}
+
+}  // namespace
 
 TEST_CASE("defaults stand where nothing is said") {
     auto const loaded = load({});
@@ -162,13 +173,43 @@ TEST_CASE("warnings name what is legal and unwise") {
 }
 
 TEST_CASE("the secret comes from a variable, a file or the service manager, in this order") {
-    config c;
-    auto const by_variable = load_client_secret(c, lookup({{"AGENT_CLIENT_SECRET", "v"}}));
-    REQUIRE(by_variable.has_value());
-    CHECK((*by_variable)->reveal() == "v");
-    auto const none = load_client_secret(c, lookup({}));
-    REQUIRE_FALSE(none.has_value());
-    CHECK(none.error().code == errc::configuration);
+    test::directory d;
+    write(d, "file", "of-file\n");
+    write(d, "client_secret", "of-credential");
+    std::string const head = "[authorization_server]\ntenant = \"t\"\nclient_id = \"agt\"\n";
+    auto const with_file = head + "client_secret_file = \"" + d.file("file").string() + "\"\n";
+    auto const secret = [&](std::string const& text, variables vars) {
+        auto const loaded = load({.text = text, .vars = std::move(vars)});
+        return loaded.agents.size() == 1 ? std::string(loaded.agents[0].client_secret->reveal()) : "none";
+    };
+    CHECK(secret(with_file, {{"AGENT_CLIENT_SECRET", "v"}, {"CREDENTIALS_DIRECTORY", d.path().string()}}) == "v");
+    CHECK(secret(with_file, {{"CREDENTIALS_DIRECTORY", d.path().string()}}) == "of-file");
+    CHECK(secret(head, {{"CREDENTIALS_DIRECTORY", d.path().string()}}) == "of-credential");
+    CHECK(secret(head, {}) == "none");
+}
+
+TEST_CASE("several agents: the authorization server's own first, then each table") {
+    test::directory d;
+    write(d, "client_secret", "one");
+    write(d, "client_secret.writer", "two");
+    write(d, "third", "three");
+    std::string const text =
+        "[[agent]]\nname = \"writer\"\nclient_id = \"agt_2\"\nscope = \"write\"\n"
+        "[[agent]]\nclient_id = \"agt_3\"\nclient_secret_file = \"" +
+        d.file("third").string() + "\"\n[authorization_server]\ntenant = \"t\"\n";
+    variables const vars{{"CREDENTIALS_DIRECTORY", d.path().string()}};
+    auto const all = [](loaded_config const& loaded) {
+        std::string out;
+        for (auto const& a : loaded.agents)
+            out += a.name + " " + a.client_id + " " + std::string(a.client_secret->reveal()) + " " + a.scope + ";";
+        return out;
+    };
+    auto const tables = load({.text = text, .vars = vars});
+    CHECK(tables.ok());
+    CHECK(all(tables) == "writer agt_2 two write;agt_3 agt_3 three ;");
+    auto const more = load({.text = text + "client_id = \"agt_1\"\n", .vars = vars});
+    CHECK(more.ok());
+    CHECK(all(more) == "default agt_1 one ;writer agt_2 two write;agt_3 agt_3 three ;");
 }
 
 TEST_CASE("rules are made of what was loaded") {

@@ -53,6 +53,8 @@ TEST_CASE("an error says whose it is and whether trying again may help") {
         {errc::response_head_too_large, blame::upstream, false},
         {errc::as_unreachable, blame::authorization_server, true},
         {errc::as_rate_limited, blame::authorization_server, true},
+        {errc::as_unclear, blame::authorization_server, true},
+        {errc::as_unauthorized, blame::authorization_server, false},
         {errc::as_rejected, blame::authorization_server, false},
         {errc::limit_reached, blame::ours, true},
         {errc::storage, blame::ours, false},

@@ -201,15 +201,18 @@ TEST_CASE("health, readiness and metrics") {
     CHECK(w.call("GET", "/readyz").status == 200);
     auto const metrics = w.call("GET", "/metrics");
     CHECK(metrics.content_type.starts_with("text/plain; version=0.0.4"));
-    for (auto const* line :
-         {"jitproxy_build_info{version=\"1.2.3\"} 1\n", "jitproxy_sessions{status=\"open\"} 0\n",
-          "# TYPE jitproxy_requests_total counter\n", "jitproxy_requests_total 7\n", "jitproxy_agent_token_live 1\n"}) {
+    for (auto const* line : {"jitproxy_build_info{version=\"1.2.3\"} 1\n", "jitproxy_sessions{status=\"open\"} 0\n",
+                             "# TYPE jitproxy_requests_total counter\n", "jitproxy_requests_total 7\n",
+                             "jitproxy_agent_token_live{agent=\"default\"} 1\n"}) {
         INFO(line);
         CHECK(metrics.body.find(line) != std::string::npos);
     }
     world unready(false);
     CHECK(unready.call("GET", "/healthz").status == 200);
-    CHECK(unready.call("GET", "/readyz").status == 503);
+    auto const not_ready = unready.call("GET", "/readyz");
+    CHECK(not_ready.status == 503);
+    // It is told to those who have no token: nothing but the state.
+    CHECK(json::parse(not_ready.body) == json::value{{"status", "not ready"}, {"agent_token", "none"}});
 }
 
 TEST_CASE("reload") {

@@ -1,43 +1,16 @@
 // The real task manager over a world that answers at once, for tests of what is served about it.
 #pragma once
-#include <map>
 #include <string>
 #include <utility>
 
 #include "catch.hpp"
 #include "jitproxy/base/log.hpp"
 #include "jitproxy/control/api.hpp"
+#include "manual_clock.hpp"
 
 namespace jitproxy::control::testing {
 
-class manual_clock final : public scheduler {
-  public:
-    [[nodiscard]] steady_time now() const override { return now_; }
-    [[nodiscard]] wall_time wall_now() const override {
-        return wall_time{} + std::chrono::duration_cast<wall_time::duration>(now_.time_since_epoch());
-    }
-    timer_id call_after(milliseconds delay, std::function<void()> callback) override {
-        timers_.emplace(std::pair(now_ + delay, ++last_), std::move(callback));
-        return last_;
-    }
-    void cancel(timer_id id) override {
-        std::erase_if(timers_, [&](auto const& t) { return t.first.second == id; });
-    }
-    void advance(milliseconds by) {
-        auto const until = now_ + by;
-        while (!timers_.empty() && timers_.begin()->first.first <= until) {
-            auto node = timers_.extract(timers_.begin());
-            now_ = std::max(now_, node.key().first);
-            node.mapped()();
-        }
-        now_ = until;
-    }
-
-  private:
-    steady_time now_ = steady_time{} + std::chrono::hours{24 * 20'000};
-    timer_id last_ = 0;
-    std::map<std::pair<steady_time, timer_id>, std::function<void()>> timers_;
-};
+using jitproxy::test::manual_clock;
 
 // Grants everything but "payment" (which waits for a human); `down` makes every call fail, `silent` lets completions
 // go unanswered.
@@ -50,10 +23,10 @@ class easy_as final : public jit::authorization_server {
     std::vector<std::string> completed;
     std::vector<std::string> decisions;  // "approve req_1 TOKEN notes"
 
-    void fetch_agent_token(jit::callback<jit::access_token> done) override {
+    void fetch_agent_token(jit::agent_index, jit::callback<jit::access_token> done) override {
         answer<jit::access_token>(done, {make_secret("agent-token"), seconds{36'000}});
     }
-    void exchange_for_user(secret_ptr, secret_ptr, jit::callback<jit::access_token> done) override {
+    void exchange_for_user(jit::agent_index, secret_ptr, secret_ptr, jit::callback<jit::access_token> done) override {
         answer<jit::access_token>(done, {make_secret("delegated-token"), seconds{36'000}});
     }
     void create_task(secret_ptr, jit::task_order order, jit::callback<jit::task> done) override {
@@ -82,8 +55,14 @@ class easy_as final : public jit::authorization_server {
         completed.push_back(task_id);
         answer<jit::completion>(done, jit::completion::completed);
     }
-    void revoke(secret_ptr, jit::callback<void> done) override {
+    void revoke(jit::agent_index, secret_ptr, jit::callback<void> done) override {
         clock_.call_after(milliseconds{0}, [done] { done({}); });
+    }
+    void list_pending(secret_ptr, jit::callback<std::vector<jit::pending_request>> done) override {
+        clock_.call_after(milliseconds{0}, [done] { done(make_error(errc::as_rejected)); });
+    }
+    void evaluate_task(secret_ptr, std::string, jit::callback<jit::evaluation> done) override {
+        clock_.call_after(milliseconds{0}, [done] { done(jit::evaluation{}); });
     }
     void approve(secret_ptr user, std::string id, std::string notes, jit::callback<jit::request_state> done) override {
         decide("approve", user, id, notes, jit::request_status::approved, done);

@@ -96,6 +96,8 @@ TEST_CASE("statuses of errors") {
         {errc::internal, 500},
         {errc::dns_error, 502},
         {errc::as_unreachable, 503},
+        {errc::as_down, 503},
+        {errc::as_unauthorized, 502},
         {errc::dns_timeout, 504},
         {errc::unsupported_version, 505},
     };

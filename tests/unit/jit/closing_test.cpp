@@ -14,7 +14,7 @@ TEST_CASE("closing: workers first, then the AS, then the journal") {
     w.log.clear();
     w.as.complete.holds();
     auto const closed = w.close(id);
-    CHECK(w.log == trace{"publish closed grants=0 agent-1", "as complete agent-1 task-1"});
+    CHECK(w.log == trace{"publish closed grants=0 agent-1", "as complete agent-1 task-1", "as revoke scoped-A"});
     CHECK(w.manager->session(id)->status == session_status::closing);
     CHECK(w.manager->live_grants() == 0);
     CHECK_FALSE(w.snapshots.latest.at(id)->accepting);
@@ -23,8 +23,8 @@ TEST_CASE("closing: workers first, then the AS, then the journal") {
     w.clock.settle();
     CHECK_FALSE(closed->any());
     w.as.complete.release(completion::completed);
-    CHECK(w.log ==
-          trace{"publish closed grants=0 agent-1", "as complete agent-1 task-1", "withdraw", "journal closed"});
+    CHECK(w.log == trace{"publish closed grants=0 agent-1", "as complete agent-1 task-1", "as revoke scoped-A",
+                         "withdraw", "journal closed"});
     for (auto const& c : {closed, second}) {
         REQUIRE(c->one().has_value());
         CHECK(c->one()->status == session_status::completed);
@@ -96,11 +96,11 @@ TEST_CASE("a task that the AS calls inactive is as good as completed") {
     CHECK(closed->one()->status == session_status::completed);
 }
 
-TEST_CASE("a completion that is rejected renews the bearer") {
+TEST_CASE("a completion with a dead bearer renews it") {
     world w;
     auto const id = w.open();
     w.as.token.answers(token_of("agent-2", seconds(3600)));
-    w.as.complete.fails(errc::as_rejected).answers(completion::completed);
+    w.as.complete.fails(errc::as_unauthorized).answers(completion::completed);
     auto const closed = w.close(id);
     w.clock.settle();
     CHECK(closed->one()->status == session_status::completed);
@@ -197,8 +197,6 @@ TEST_CASE("a child that is still being opened is waited for") {
     }
     SECTION("it does not") {
         w.as.complete.answers(completion::completed);
-        w.as.token.answers(token_of("agent-2"));
-        w.as.task.fails(errc::as_rejected);
         w.as.task.release(make_error(errc::as_rejected));
     }
     CHECK(opened->one().has_error());
@@ -355,7 +353,7 @@ TEST_CASE("a task that died at the AS takes its session with it") {
         CHECK(w.manager->live_grants() == 0);
         CHECK_FALSE(w.snapshots.latest.at(id)->accepting);
         CHECK(w.snapshots.latest.at(id)->grants.empty());
-        CHECK(w.events.count("session.suspended") == 1);
+        CHECK(w.events.count("session.suspended") == 0);  // it ended, which is not the same
         auto const after = w.ask(id);
         w.clock.settle();
         CHECK(after->one().status == permission_status::error);

@@ -1,6 +1,5 @@
-// The world around the task manager, by hand: a clock that moves when told, an authorization server that answers what a
-// test has scripted, and sinks that remember. A script that did not run to its end fails, and so does a call that no
-// script foresaw.
+// The world around the task manager, by hand: an authorization server that answers what a test has scripted, and sinks
+// that remember. A script that did not run to its end fails, and so does a call that no script foresaw.
 #pragma once
 #include <algorithm>
 #include <deque>
@@ -16,44 +15,12 @@
 #include "catch.hpp"
 #include "jitproxy/base/log.hpp"
 #include "jitproxy/jit/task_manager.hpp"
+#include "manual_clock.hpp"
 
 namespace jitproxy::jit::test {
 
+using jitproxy::test::manual_clock;
 using std::chrono::minutes;
-
-class manual_clock final : public scheduler {
-  public:
-    [[nodiscard]] steady_time now() const override { return now_; }
-    [[nodiscard]] wall_time wall_now() const override {
-        return wall_start_ + std::chrono::duration_cast<wall_time::duration>(now_ - start_);
-    }
-    timer_id call_after(milliseconds delay, std::function<void()> callback) override {
-        timers_.emplace(std::pair(now_ + delay, ++last_), std::move(callback));
-        return last_;
-    }
-    void cancel(timer_id id) override {
-        std::erase_if(timers_, [&](auto const& t) { return t.first.second == id; });
-    }
-    // Runs what is due now, and what that makes due.
-    void settle() { advance(milliseconds(0)); }
-    void advance(milliseconds by) {
-        auto const until = now_ + by;
-        while (!timers_.empty() && timers_.begin()->first.first <= until) {
-            auto node = timers_.extract(timers_.begin());
-            now_ = std::max(now_, node.key().first);
-            node.mapped()();
-        }
-        now_ = until;
-    }
-    [[nodiscard]] std::size_t timers() const { return timers_.size(); }
-
-  private:
-    steady_time start_ = steady_time{} + std::chrono::hours(1000);
-    steady_time now_ = start_;
-    wall_time wall_start_ = wall_time{} + std::chrono::hours(24 * 365 * 50);
-    timer_id last_ = 0;
-    std::map<std::pair<steady_time, timer_id>, std::function<void()>> timers_;
-};
 
 using trace = std::vector<std::string>;
 
@@ -129,6 +96,8 @@ class fake_as final : public authorization_server {
           complete(clock, "complete"),
           revoked(clock, "revoke"),
           decision(clock, "decision"),
+          pending(clock, "pending"),
+          evaluated(clock, "evaluate"),
           trace_(t) {
         revoked.otherwise = [] { return result<void>(); };
     }
@@ -139,6 +108,8 @@ class fake_as final : public authorization_server {
     lane<completion> complete;
     lane<void> revoked;
     lane<request_state> decision;
+    lane<std::vector<pending_request>> pending;
+    lane<evaluation> evaluated;
     std::vector<request_order> orders;
     std::vector<task_order> tasks;
 
@@ -152,14 +123,16 @@ class fake_as final : public authorization_server {
         complete.verify();
         revoked.verify();
         decision.verify();
+        pending.verify();
+        evaluated.verify();
     }
 
-    void fetch_agent_token(callback<access_token> done) override {
-        trace_.push_back("as token");
+    void fetch_agent_token(agent_index agent, callback<access_token> done) override {
+        trace_.push_back("as token" + of(agent));
         token.called(std::move(done));
     }
-    void exchange_for_user(secret_ptr user, secret_ptr agent, callback<access_token> done) override {
-        trace_.push_back("as delegated " + shown(user) + " " + shown(agent));
+    void exchange_for_user(agent_index agent, secret_ptr user, secret_ptr actor, callback<access_token> done) override {
+        trace_.push_back("as delegated " + shown(user) + " " + shown(actor) + of(agent));
         delegated.called(std::move(done));
     }
     void create_task(secret_ptr bearer, task_order order, callback<jit::task> done) override {
@@ -184,9 +157,17 @@ class fake_as final : public authorization_server {
         trace_.push_back("as complete " + shown(bearer) + " " + task_id);
         complete.called(std::move(done));
     }
-    void revoke(secret_ptr t, callback<void> done) override {
-        trace_.push_back("as revoke " + shown(t));
+    void revoke(agent_index agent, secret_ptr t, callback<void> done) override {
+        trace_.push_back("as revoke " + shown(t) + of(agent));
         revoked.called(std::move(done));
+    }
+    void list_pending(secret_ptr bearer, callback<std::vector<pending_request>> done) override {
+        trace_.push_back("as pending " + shown(bearer));
+        pending.called(std::move(done));
+    }
+    void evaluate_task(secret_ptr bearer, std::string task_id, callback<evaluation> done) override {
+        trace_.push_back("as evaluate " + shown(bearer) + " " + task_id);
+        evaluated.called(std::move(done));
     }
     void approve(secret_ptr user, std::string id, std::string notes, callback<request_state> done) override {
         trace_.push_back("as approve " + shown(user) + " " + id + " " + notes);
@@ -198,6 +179,7 @@ class fake_as final : public authorization_server {
     }
 
   private:
+    static std::string of(agent_index agent) { return agent == 0 ? "" : " of agent " + std::to_string(agent); }
     trace& trace_;
 };
 

@@ -44,6 +44,12 @@ request_state expired() {
 error trouble(errc code, int retry_after = 0) {
     return {code, std::string(name_of(code)), retry_after};
 }
+pr::looked found(std::optional<request_state> s) {
+    return {result<std::optional<request_state>>(std::move(s))};
+}
+pr::looked not_found_out(errc code, int retry_after = 0) {
+    return {trouble(code, retry_after)};
+}
 access_token token() {
     return {make_secret("scoped"), seconds(300)};
 }
@@ -52,6 +58,7 @@ struct tell {
     std::string operator()(pr::nothing const&) const { return "nothing"; }
     std::string operator()(pr::record const&) const { return "record"; }
     std::string operator()(pr::ask const&) const { return "ask"; }
+    std::string operator()(pr::look const&) const { return "look"; }
     std::string operator()(pr::poll const& a) const { return "poll " + std::to_string(a.deadline.count()); }
     std::string operator()(pr::exchange const&) const { return "exchange"; }
     std::string operator()(pr::pause const& a) const { return "pause " + std::to_string(a.delay.count()); }
@@ -156,14 +163,14 @@ TEST_CASE("permission request: decided") {
                                                {0, pr::asked{pending()}, "pause 500", st::pending},
                                                {0.5, pr::timer_fired{}, "poll 3604500", st::polling},
                                                {0.6, pr::learned{approved()}, "exchange", st::exchanging}});
-    // A denied request's own id may be missing; an open one's may not.
+    // A denied request's own id may be missing; an open one's may not, and is looked for.
     play("denied without id",
          {start(),
           {0, pr::asked{state_of(request_status::denied, "")}, "denied: denied, without a reason", st::settled}});
     for (auto const status : {request_status::pending, request_status::approved})
         play("without id", {start(),
-                            {0, pr::asked{state_of(status, "")},
-                             "error: the authorization server's answer names no request_id", st::settled}});
+                            {0, pr::asked{state_of(status, "")}, "pause 500", st::look_later},
+                            {0.5, pr::timer_fired{}, "look", st::looking}});
 }
 
 TEST_CASE("permission request: nobody decides") {
@@ -219,6 +226,89 @@ TEST_CASE("permission request: trouble when asking") {
          {start(), {0, pr::asked{trouble(errc::as_rate_limited, 11)}, "error: as_rate_limited after 11", st::settled}});
 }
 
+TEST_CASE("permission request: no clear answer to the asking") {
+    step const unclear{0, pr::asked{trouble(errc::as_unclear)}, "pause 500", st::look_later};
+    step const look{0.5, pr::timer_fired{}, "look", st::looking};
+    std::string const in_doubt = "fail for now: it is not clear whether the permission was asked for: as_unclear";
+    play("it is there", {start(), unclear, look, {0.5, found(pending()), "pause 500", st::pending}});
+    step const absent{0.5, found({}), "pause 1000", st::look_later};
+    step const look_again{1.5, pr::timer_fired{}, "look", st::looking};
+    play("it is there the second time: a slow AS",
+         {start(), unclear, look, absent, look_again, {1.5, found(pending()), "pause 500", st::pending}});
+    play("it is not there, and is asked for again", {start(),
+                                                     unclear,
+                                                     look,
+                                                     absent,
+                                                     look_again,
+                                                     {1.5, found({}), "ask", st::asking},
+                                                     {1.5, pr::asked{approved()}, "exchange", st::exchanging}});
+    play("malformed is unclear too",
+         {start(), {0, pr::asked{trouble(errc::as_malformed)}, "pause 500", st::look_later}, look});
+    std::vector<step> steps{start()};
+    for (int i = 0; i != 3; ++i) {
+        for (auto const& s : {unclear, look, absent, look_again}) steps.push_back(s);
+        steps.push_back(
+            {1.5, found({}), i == 2 ? "error: as_unclear after 5" : "ask", i == 2 ? st::settled : st::asking});
+    }
+    play("not for ever", steps);
+    play("the list is not for us: not again blindly, but after a while",
+         {start(),
+          unclear,
+          look,
+          {1, not_found_out(errc::as_rejected), in_doubt, st::in_doubt},
+          {2, pr::start{}, in_doubt, st::in_doubt},
+          {10.9, pr::start{}, in_doubt, st::in_doubt},
+          {11, pr::start{}, "ask", st::asking}});
+    play("the list cannot be had: the next attempt looks first",
+         {start(),
+          unclear,
+          look,
+          {1, not_found_out(errc::as_unclear), "pause 1000", st::look_later},
+          {2, pr::timer_fired{}, "look", st::looking},
+          {2, not_found_out(errc::as_rate_limited, 2), "pause 2000", st::look_later},
+          {4, pr::timer_fired{}, "look", st::looking},
+          {4, not_found_out(errc::as_unreachable), in_doubt, st::in_doubt},
+          {5, pr::start{}, "look", st::looking},
+          {5, found(pending()), "pause 500", st::pending}});
+    play("the server is down: nobody hangs for that",
+         {start(),
+          unclear,
+          look,
+          {1, not_found_out(errc::as_down, 2), "fail for now: as_down", st::in_doubt},
+          {2, pr::start{}, "look", st::looking}});
+    play("the server wants to be left alone for long",
+         {start(), {0, pr::asked{trouble(errc::as_unclear, 60)}, in_doubt, st::in_doubt}});
+    play("the task is dead",
+         {start(), unclear, look, {1, not_found_out(errc::as_inactive), "error: as_inactive", st::settled}});
+    for (auto const code : {errc::as_unreachable, errc::as_down, errc::as_unauthorized})
+        play("nothing was filed: no doubt",
+             {start(),
+              {0, pr::asked{trouble(code)},
+               "error: " + std::string(name_of(code)) + (retry_may_help(code) ? " after 5" : ""), st::settled}});
+}
+
+TEST_CASE("permission request: a token that was made and got lost") {
+    std::string const lost = "error: the token was made, but lost on its way: send the request again after 1";
+    for (auto const code : {errc::as_unclear, errc::as_malformed}) {
+        std::vector<step> const before{start(),
+                                       {0, pr::asked{approved()}, "exchange", st::exchanging},
+                                       {0, pr::exchanged{trouble(code)}, "pause 1000", st::exchange_later},
+                                       {1, pr::timer_fired{}, "exchange", st::exchanging}};
+        auto again = before;
+        again.push_back({1, pr::exchanged{token()}, "granted scoped", st::settled});
+        play("made again", again);
+        auto refused = before;
+        refused.push_back({1, pr::exchanged{trouble(errc::as_rejected)}, lost, st::settled});
+        play("not made again", refused);
+    }
+    play("refused at once: it was never made",
+         {start(),
+          {0, pr::asked{approved()}, "exchange", st::exchanging},
+          {0, pr::exchanged{trouble(errc::as_unreachable)}, "pause 1000", st::exchange_later},
+          {1, pr::timer_fired{}, "exchange", st::exchanging},
+          {1, pr::exchanged{trouble(errc::as_rejected)}, "error: as_rejected", st::settled}});
+}
+
 TEST_CASE("permission request: trouble when polling") {
     for (auto const code : {errc::as_rejected, errc::as_inactive})
         play("over", {start(),
@@ -256,7 +346,11 @@ TEST_CASE("permission request: trouble when exchanging") {
          {start(),
           {0, pr::asked{approved()}, "exchange", st::exchanging},
           {0, pr::exchanged{trouble(errc::as_rate_limited, 60)}, "fail for now: as_rate_limited", st::approved}});
-    for (auto const code : {errc::as_rejected, errc::as_inactive, errc::as_malformed}) {
+    play("down", {start(),
+                  {0, pr::asked{approved()}, "exchange", st::exchanging},
+                  {0, pr::exchanged{trouble(errc::as_down, 2)}, "fail for now: as_down", st::approved},
+                  {1, pr::start{}, "exchange", st::exchanging}});
+    for (auto const code : {errc::as_rejected, errc::as_inactive}) {
         auto const after = retry_may_help(code) ? " after 5" : "";
         play("over", {start(),
                       {0, pr::asked{approved()}, "exchange", st::exchanging},
@@ -317,6 +411,9 @@ TEST_CASE("permission request: every event in every state") {
         {st::recording, "recording", {pr::start{}}},
         {st::asking, "asking", {pr::start{}, recorded()}},
         {st::ask_later, "ask_later", {pr::start{}, recorded(), pr::asked{trouble(errc::as_rate_limited, 5)}}},
+        {st::look_later, "look_later", {pr::start{}, recorded(), pr::asked{trouble(errc::as_unclear)}}},
+        {st::looking, "looking", {pr::start{}, recorded(), pr::asked{trouble(errc::as_unclear)}, pr::timer_fired{}}},
+        {st::in_doubt, "in_doubt", {pr::start{}, recorded(), pr::asked{trouble(errc::as_unclear, 60)}}},
         {st::pending, "pending", {pr::start{}, recorded(), pr::asked{pending()}}},
         {st::polling, "polling", {pr::start{}, recorded(), pr::asked{pending()}, pr::timer_fired{}}},
         {st::exchanging, "exchanging", {pr::start{}, recorded(), pr::asked{approved()}}},
@@ -333,10 +430,11 @@ TEST_CASE("permission request: every event in every state") {
         std::vector<std::pair<st, std::string>> legal;
     };
     std::vector<event_row> const events{
-        {"start", pr::start{}, {{st::idle, "record"}, {st::approved, "exchange"}}},
+        {"start", pr::start{}, {{st::idle, "record"}, {st::in_doubt, "look"}, {st::approved, "exchange"}}},
         {"resumed", pr::resumed{pending()}, {{st::idle, "pause 500"}}},
         {"recorded", recorded(), {{st::recording, "ask"}}},
         {"asked", pr::asked{approved()}, {{st::asking, "exchange"}}},
+        {"looked", found(pending()), {{st::looking, "pause 500"}}},
         {"polled", pr::polled{approved()}, {{st::polling, "exchange"}}},
         {"learned",
          pr::learned{approved()},
@@ -350,6 +448,7 @@ TEST_CASE("permission request: every event in every state") {
         {"timer_fired",
          pr::timer_fired{},
          {{st::ask_later, "ask"},
+          {st::look_later, "look"},
           {st::pending, "poll 3605000"},
           {st::polling, "expired: nobody decided in time"},
           {st::exchange_later, "exchange"}}},
@@ -359,6 +458,9 @@ TEST_CASE("permission request: every event in every state") {
           {st::recording, closed},
           {st::asking, closed},
           {st::ask_later, closed},
+          {st::look_later, closed},
+          {st::looking, closed},
+          {st::in_doubt, closed},
           {st::pending, closed},
           {st::polling, closed},
           {st::exchanging, closed},

@@ -266,7 +266,7 @@ TEST_CASE("a session does not ask without end") {
     for (int i = 0; i != 64; ++i) (void)w.ask(id, std::to_string(i));
     auto const outcome = w.ask(id, "one more");
     w.clock.settle();
-    CHECK(outcome->one().status == permission_status::error);
+    CHECK(outcome->one().status == permission_status::refused);
     CHECK(outcome->one().retry_after > 0);
     CHECK(w.as.ask.calls() == 64);
     CHECK(w.manager->session(id)->pending_requests == 64);

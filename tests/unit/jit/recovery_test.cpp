@@ -100,7 +100,7 @@ TEST_CASE("a completion that is refused is given up when the task's time is over
     w.manager->start();
     w.clock.advance(minutes(30));
     CHECK(w.journal.open.size() == 1);
-    CHECK(w.manager->recovered().waiting == 1);
+    CHECK(w.manager->recovered().waiting.size() == 1);
     auto const calls = w.as.complete.calls();
     w.clock.advance(minutes(20));
     CHECK(w.as.complete.calls() - calls <= 8);  // every five minutes, twice each: a bearer may be what is refused
@@ -109,7 +109,7 @@ TEST_CASE("a completion that is refused is given up when the task's time is over
     CHECK(w.journal.reasons.at("ses_a").starts_with("given up: "));
     CHECK(w.events.count("task.uncertain") == 1);
     CHECK(w.manager->recovered().results.at("uncertain") == 1);
-    CHECK(w.manager->recovered().waiting == 0);
+    CHECK(w.manager->recovered().waiting.size() == 0);
     auto const in_all = w.as.complete.calls();
     w.clock.advance(minutes(60));
     CHECK(w.as.complete.calls() == in_all);
@@ -118,7 +118,7 @@ TEST_CASE("a completion that is refused is given up when the task's time is over
 TEST_CASE("a task that nobody heard of is watched while serving, too") {
     world w;
     w.as.token.answers(token_of("agent-1", seconds(3600)));
-    w.as.task.fails(errc::as_unreachable);
+    w.as.task.fails(errc::as_unclear);
     auto [opened, done] = listen<result<opened_session>>();
     w.manager->open_session({}, done);
     w.clock.settle();

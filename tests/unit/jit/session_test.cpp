@@ -98,7 +98,8 @@ TEST_CASE("session: it does not come to be") {
                        {sm::authorized{down()}, "give up as_unreachable", st::failed}});
     play("no journal", after(noting, {{sm::noted{make_error(errc::storage)}, "give up storage", st::failed}}));
     for (auto const& [code, text] : std::vector<std::pair<errc, std::string>>{
-             {errc::as_unreachable, "give up as_unreachable, keep"},
+             {errc::as_unreachable, "give up as_unreachable, forget"},
+             {errc::as_unclear, "give up as_unclear, keep"},
              {errc::as_malformed, "give up as_malformed, keep"},
              {errc::as_rejected, "give up as_rejected, forget"},
              {errc::as_rate_limited, "give up as_rate_limited, forget"},

@@ -61,7 +61,9 @@ TEST_CASE("a session that cannot be opened") {
         bool in_journal;  // the AS may have made the task
     };
     for (auto const& r : std::vector<row>{
-             {"down", errc::as_unreachable, 0, true},
+             {"down", errc::as_unreachable, 0, false},
+             {"given up on", errc::as_down, 9, false},
+             {"unclear", errc::as_unclear, 0, true},
              {"nonsense", errc::as_malformed, 0, true},
              {"slow down", errc::as_rate_limited, 7, false},
              {"inactive", errc::as_inactive, 0, false},
@@ -105,8 +107,8 @@ TEST_CASE("no token: nothing is journaled, and no task is asked for") {
     CHECK(opened->one().error().code == errc::as_unreachable);
     CHECK(opened->one().error().retry_after > 0);
     CHECK(w.log == trace{"as token"});
-    CHECK(w.manager->agent_token().state == "failed");
-    CHECK_FALSE(w.manager->agent_token().last_error.empty());
+    CHECK(w.manager->agent_tokens().front().state == "failed");
+    CHECK_FALSE(w.manager->agent_tokens().front().last_error.empty());
 }
 
 TEST_CASE("a journal that cannot be written: the AS is not told") {
@@ -136,11 +138,11 @@ TEST_CASE("a task that the journal could not record is completed at once") {
     CHECK(w.manager->sessions().empty());
 }
 
-TEST_CASE("a rejected bearer is renewed once for the creation of a task") {
+TEST_CASE("a dead bearer is renewed once for the creation of a task") {
     SECTION("it was the bearer") {
         world w;
         w.as.token.answers(token_of("agent-1")).answers(token_of("agent-2"));
-        w.as.task.fails(errc::as_rejected).answers(task{"task-1", {}});
+        w.as.task.fails(errc::as_unauthorized).answers(task{"task-1", {}});
         auto [opened, done] = listen<result<opened_session>>();
         w.manager->open_session({}, done);
         w.clock.settle();
@@ -151,27 +153,37 @@ TEST_CASE("a rejected bearer is renewed once for the creation of a task") {
     SECTION("it was not the bearer") {
         world w;
         w.as.token.answers(token_of("agent-1", seconds(3600))).answers(token_of("agent-2", seconds(3600)));
-        w.as.task.fails(errc::as_rejected).fails(errc::as_rejected).fails(errc::as_rejected);
+        w.as.task.fails(errc::as_unauthorized).fails(errc::as_unauthorized).fails(errc::as_unauthorized);
         auto [opened, done] = listen<result<opened_session>>();
         w.manager->open_session({}, done);
         w.clock.settle();
-        CHECK(opened->one().error().code == errc::as_rejected);
+        CHECK(opened->one().error().code == errc::as_unauthorized);
         CHECK(w.journal.open.empty());
         // A second rejection at once does not cost a token.
         auto [again, done_again] = listen<result<opened_session>>();
         w.manager->open_session({}, done_again);
         w.clock.settle();
-        CHECK(again->one().error().code == errc::as_rejected);
+        CHECK(again->one().error().code == errc::as_unauthorized);
         CHECK(w.as.token.calls() == 2);
     }
     SECTION("and cannot be renewed") {
         world w;
         w.as.token.answers(token_of("agent-1")).fails(errc::as_unreachable);
-        w.as.task.fails(errc::as_rejected);
+        w.as.task.fails(errc::as_unauthorized);
         auto [opened, done] = listen<result<opened_session>>();
         w.manager->open_session({}, done);
         w.clock.settle();
         CHECK(opened->one().error().code == errc::as_unreachable);
+    }
+    SECTION("the call itself is refused: no new token would change that") {
+        world w;
+        w.as.token.answers(token_of("agent-1", seconds(3600)));
+        w.as.task.fails(errc::as_rejected);
+        auto [opened, done] = listen<result<opened_session>>();
+        w.manager->open_session({}, done);
+        w.clock.settle();
+        CHECK(opened->one().error().code == errc::as_rejected);
+        CHECK(w.as.token.calls() == 1);
     }
 }
 

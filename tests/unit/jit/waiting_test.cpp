@@ -217,7 +217,7 @@ TEST_CASE("trouble when asking") {
                                           {errc::as_unreachable, 17, 17},
                                           {errc::as_rate_limited, 60, 60},
                                           {errc::as_rate_limited, 0, 5},
-                                          {errc::as_malformed, 0, -1}}) {
+                                          {errc::as_down, 8, 8}}) {
         world w;
         auto const id = w.open();
         w.as.ask.fails(r.code, r.retry_after);
@@ -225,9 +225,80 @@ TEST_CASE("trouble when asking") {
         w.clock.settle();
         CHECK(outcome->one().status == permission_status::error);
         CHECK(outcome->one().reason == "ask failed");
-        if (r.told >= 0) CHECK(outcome->one().retry_after == r.told);
+        CHECK(outcome->one().retry_after == r.told);
         // The next attempt asks again.
         (void)w.grant(id, "A", "scoped-A");
+    }
+}
+
+TEST_CASE("no clear answer when asking: what is pending is looked at before anything is filed again") {
+    world w;
+    auto const id = w.open();
+    auto const listed = [](std::string request, std::string task, std::string what) {
+        return pending_request{std::move(task), canonical_json(details_of(what)),
+                               state_of(std::move(request), request_status::pending)};
+    };
+    SECTION("it is there: adopted") {
+        w.as.ask.fails(errc::as_unclear);
+        w.as.pending.answers(std::vector{listed("req-other", "task-1", "B"), listed("req-foreign", "task-9", "A"),
+                                         listed("req-1", "task-1", "A")});
+        w.as.poll.answers(approved());
+        w.as.exchange.answers(token_of("scoped-A"));
+        auto const outcome = w.ask(id);
+        w.clock.advance(milliseconds(500));
+        CHECK(w.manager->requests().at(0).request_id == "req-1");
+        auto const joined = w.ask(id);
+        w.clock.advance(milliseconds(500));
+        CHECK(outcome->one().status == permission_status::granted);
+        CHECK(joined->one().status == permission_status::granted);
+        CHECK(w.at("as poll agent-1 req-1") > w.at("as pending agent-1"));
+        CHECK(w.as.ask.calls() == 1);
+        CHECK(w.count("journal asking") == 1);
+    }
+    SECTION("it is there, but another one's: the same need at another origin") {
+        for (int i = 0; i != 2; ++i) w.as.pending.answers(std::vector{listed("req-1", "task-1", "A")});
+        auto other = w.need(id);
+        other.origin = "https://other.example:443";
+        w.as.ask.answers(pending()).fails(errc::as_unclear).answers(state_of("req-2", request_status::pending));
+        (void)w.ask(other);
+        w.clock.settle();
+        (void)w.ask(id);
+        w.as.poll.otherwise = [] { return pending(); };
+        w.clock.advance(milliseconds(1500));
+        CHECK(w.as.ask.calls() == 3);
+        w.as.complete.answers(completion::completed);
+        (void)w.close(id);
+        w.clock.settle();
+    }
+    SECTION("the list is not shown: the same is not asked for again for a while") {
+        w.as.ask.fails(errc::as_unclear);
+        w.as.pending.fails(errc::as_rejected);
+        auto const outcome = w.ask(id);
+        w.clock.advance(milliseconds(500));
+        CHECK(outcome->one().status == permission_status::error);
+        CHECK(outcome->one().retry_after == 10);
+        w.clock.advance(seconds(4));
+        auto const soon = w.ask(id);
+        w.clock.settle();
+        CHECK(soon->one().status == permission_status::error);
+        CHECK(soon->one().retry_after == 6);
+        CHECK(w.as.ask.calls() == 1);
+        CHECK(w.manager->session(id)->pending_requests == 0);
+        (void)w.grant(id, "B", "scoped-B");  // others are not harmed
+        w.clock.advance(seconds(6));
+        (void)w.grant(id, "A", "scoped-A");
+    }
+    SECTION("the session closes while we look") {
+        w.as.ask.fails(errc::as_unclear);
+        w.as.pending.holds();
+        auto const outcome = w.ask(id);
+        w.clock.advance(milliseconds(500));
+        w.as.complete.answers(completion::completed);
+        (void)w.close(id);
+        w.clock.settle();
+        CHECK(outcome->one().reason == "session closed");
+        w.as.pending.release(std::vector{listed("req-1", "task-1", "A")});
+        CHECK(w.as.poll.calls() == 0);
     }
 }
 
@@ -286,7 +357,7 @@ TEST_CASE("an approval whose token could not be fetched is kept for the next att
         CHECK(w.as.ask.calls() == 1);
     }
     SECTION("or it is too late, and a new request is made") {
-        w.as.exchange.answers(make_error(errc::as_malformed, "no token"));
+        w.as.exchange.fails(errc::as_rejected);
         auto const second = w.ask(id);
         w.clock.settle();
         CHECK(second->one().status == permission_status::error);
@@ -295,12 +366,12 @@ TEST_CASE("an approval whose token could not be fetched is kept for the next att
     }
 }
 
-TEST_CASE("a rejected JIT call renews the bearer once") {
+TEST_CASE("a JIT call with a dead bearer renews it once") {
     SECTION("asking") {
         world w;
         auto const id = w.open();
         w.as.token.answers(token_of("agent-2"));
-        w.as.ask.fails(errc::as_rejected).answers(approved());
+        w.as.ask.fails(errc::as_unauthorized).answers(approved());
         w.as.exchange.answers(token_of("scoped-A"));
         auto const outcome = w.ask(id);
         w.clock.settle();
@@ -312,7 +383,7 @@ TEST_CASE("a rejected JIT call renews the bearer once") {
         world w;
         auto const id = w.open();
         w.as.token.answers(token_of("agent-2", seconds(3600)));
-        w.as.ask.fails(errc::as_rejected).fails(errc::as_rejected).fails(errc::as_rejected);
+        w.as.ask.fails(errc::as_unauthorized).fails(errc::as_unauthorized).fails(errc::as_unauthorized);
         auto const first = w.ask(id);
         w.clock.settle();
         CHECK(first->one().status == permission_status::error);
@@ -327,7 +398,7 @@ TEST_CASE("a rejected JIT call renews the bearer once") {
         auto const id = w.open();
         w.as.token.answers(token_of("agent-2"));
         w.as.ask.answers(pending());
-        w.as.poll.fails(errc::as_rejected).answers(approved());
+        w.as.poll.fails(errc::as_unauthorized).answers(approved());
         w.as.exchange.answers(token_of("scoped-A"));
         auto const outcome = w.ask(id);
         w.clock.advance(seconds(1));
@@ -339,11 +410,22 @@ TEST_CASE("a rejected JIT call renews the bearer once") {
         auto const id = w.open();
         w.as.token.answers(token_of("agent-2"));
         w.as.ask.answers(approved());
-        w.as.exchange.fails(errc::as_rejected).answers(token_of("scoped-A"));
+        w.as.exchange.fails(errc::as_unauthorized).answers(token_of("scoped-A"));
         auto const outcome = w.ask(id);
         w.clock.settle();
         CHECK(outcome->one().status == permission_status::granted);
         CHECK(w.at("as exchange agent-2 req-1") > 0);
+    }
+    SECTION("the call itself is refused: nothing is renewed, however often") {
+        world w;
+        auto const id = w.open();
+        w.as.ask.otherwise = [] { return make_error(errc::as_rejected); };
+        for (int i = 0; i != 5; ++i) {
+            (void)w.ask(id);
+            w.clock.advance(minutes(1));
+        }
+        CHECK(w.as.ask.calls() == 5);
+        CHECK(w.as.token.calls() == 1);
     }
 }
 

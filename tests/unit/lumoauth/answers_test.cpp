@@ -249,11 +249,11 @@ TEST_CASE("completion: confirmed, or as good as that") {
         {400, R"({"error": "invalid_request"})", errc::as_rejected},
         {400, "", errc::as_rejected},
         {403, R"({"error": true, "message": "not the owner"})", errc::as_rejected},
-        {404, "<html><body>404 Not Found</body></html>", errc::as_unreachable},  // of a gateway, not of the API
-        {404, "default backend - 404", errc::as_unreachable},
-        {410, "<html>", errc::as_unreachable},
+        {404, "<html><body>404 Not Found</body></html>", errc::as_unclear},  // of a gateway, not of the API
+        {404, "default backend - 404", errc::as_unclear},
+        {410, "<html>", errc::as_unclear},
         {429, "", errc::as_rate_limited},
-        {500, R"({"message": "already completed"})", errc::as_unreachable},
+        {500, R"({"message": "already completed"})", errc::as_unclear},
         {302, "", errc::as_malformed},
     };
     for (auto const& r : bad) {
@@ -264,6 +264,64 @@ TEST_CASE("completion: confirmed, or as good as that") {
     }
 }
 
+TEST_CASE("the pending list in its three shapes") {
+    auto const read = [](std::string body, unsigned status = 200) {
+        auto a = answer(status, std::move(body));
+        return read_pending(a, asked(endpoint::pending));
+    };
+    std::string const one =
+        R"({"request_id": "r1", "task_id": "t1", "status": "pending", "risk_level": "high",
+            "authorization_details": {"type": "x", "actions": ["b", "a"]}, "expires_at": "2025-06-15T16:00:00Z"})";
+    for (auto const& body :
+         {R"({"pending_requests": [)" + one + R"(], "count": 1})", R"({"requests": [)" + one + "]}", "[" + one + "]"}) {
+        INFO(body);
+        auto const list = read(body);
+        REQUIRE(list.has_value());
+        REQUIRE(list->size() == 1);
+        CHECK(list->front().task_id == "t1");
+        CHECK(list->front().needs == R"({"actions":["b","a"],"type":"x"})");
+        CHECK(list->front().state.request_id == "r1");
+        CHECK(list->front().state.status == jit::request_status::pending);
+        CHECK(list->front().state.risk_level == "high");
+        CHECK(list->front().state.expires_at.has_value());
+    }
+    CHECK(read("[]")->empty());
+    // What cannot be understood, or is decided, is left out.
+    auto const some = read(R"([7, {}, {"request_id": "r"}, {"request_id": "r", "task_id": "t"},
+        {"request_id": "r", "task_id": "t", "authorization_details": []},
+        {"request_id": "r", "task_id": "t", "authorization_details": {"type": "x"}, "status": "approved"},
+        {"request_id": 8, "task_id": "t", "authorization_details": [{"type": "x"}]}])");
+    REQUIRE(some.has_value());
+    REQUIRE(some->size() == 1);
+    CHECK(some->front().state.request_id == "8");
+    for (auto const* body : {"", "{}", "null", "7", R"({"pending_requests": 7})", "<html>"})
+        CHECK(read(body).error().code == errc::as_malformed);
+    CHECK(read(R"({"error": true, "message": "jit.approve is missing"})", 403).error().code == errc::as_rejected);
+    CHECK(read("", 503).error().code == errc::as_unclear);
+}
+
+TEST_CASE("evaluation") {
+    auto const read = [](std::string body, unsigned status = 200) {
+        auto a = answer(status, std::move(body));
+        return read_evaluation(a, asked(endpoint::evaluate));
+    };
+    for (auto const* body :
+         {"{}", R"({"active": true})", R"({"active": true, "action": "none", "events": []})", R"({"active": "no"})"})
+        CHECK(read(body)->active);
+    for (auto const* body : {R"({"active": false})", R"({"active": true, "action": "suspended"})",
+                             R"({"action": "Suspended", "events": [7]})"}) {
+        INFO(body);
+        REQUIRE(read(body).has_value());
+        CHECK_FALSE(read(body)->active);
+    }
+    CHECK(read(R"({"active": false, "action": "suspended",
+                   "events": [{"type": "a"}, {"type": "risk", "details": "too\nhigh"}]})")
+              ->reason == "the authorization server's evaluation of the task: suspended (risk: too high)");
+    CHECK(read("").error().code == errc::as_malformed);
+    CHECK(read(R"({"error": true, "message": "Task suspended"})", 400).error().code == errc::as_inactive);
+    CHECK(read("", 405).error().code == errc::as_rejected);
+}
+
 TEST_CASE("revocation: any success will do") {
     auto const read = [](unsigned status, std::string body) {
         auto a = answer(status, std::move(body));
@@ -272,6 +330,6 @@ TEST_CASE("revocation: any success will do") {
     CHECK(read(200, "").has_value());
     CHECK(read(200, "not json").has_value());
     CHECK(read(204, "").has_value());
-    CHECK(read(503, "").error().code == errc::as_unreachable);
+    CHECK(read(503, "").error().code == errc::as_unclear);
     CHECK(read(400, R"({"error": "unsupported_token_type"})").error().code == errc::as_rejected);
 }

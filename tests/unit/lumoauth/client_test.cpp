@@ -62,7 +62,7 @@ TEST_CASE("the whole story over one connection") {
     CHECK(*done == jit::completion::completed);
 
     f.answers(200);
-    CHECK(outcome<void>(f.io, [&](auto cb) { f.client->revoke(make_secret("tok-1"), std::move(cb)); }).has_value());
+    CHECK(outcome<void>(f.io, [&](auto cb) { f.client->revoke(0, make_secret("tok-1"), std::move(cb)); }).has_value());
 
     auto const& r = f.as->requests;
     REQUIRE(r.size() == 7);
@@ -103,7 +103,7 @@ TEST_CASE("delegation and human decisions") {
     fixture f;
     f.answers(200, token_body);
     auto const delegated = outcome<jit::access_token>(f.io, [&](auto cb) {
-        f.client->exchange_for_user(make_secret("user-tok"), make_secret("agent-tok"), std::move(cb));
+        f.client->exchange_for_user(0, make_secret("user-tok"), make_secret("agent-tok"), std::move(cb));
     });
     REQUIRE(delegated.has_value());
     CHECK(f.as->requests[0].body.find("subject_token=user-tok&") != std::string::npos);
@@ -180,12 +180,67 @@ TEST_CASE("after a 429 with Retry-After the endpoint is left alone, for all call
     CHECK(f.create_task().has_value());
 }
 
-TEST_CASE("a 429 that names no time blocks nothing") {
+TEST_CASE("a 429 that names no time wants a pause all the same") {
     fixture f;
     f.answers(429);
-    CHECK(f.fetch().error().retry_after == 0);
+    CHECK(f.fetch().error().retry_after == 2);
+    CHECK(f.fetch().error().code == errc::as_rate_limited);
+    CHECK(f.as->requests.size() == 1);
+}
+
+TEST_CASE("a token and a revocation are tried again at once, but not for ever, and nothing else is") {
+    fixture f;
+    f.attempts = 3;
+    f.connect(f.as->url());
+    auto const revoke = [&] {
+        return test::outcome<void>(f.io, [&](auto done) { f.client->revoke(0, f.bearer, std::move(done)); });
+    };
+    f.answers(503);
+    f.answers({"", test::step::then::reset});
     f.answers(200, token_body);
-    CHECK(f.fetch().has_value());
+    CHECK(f.token() == "tok-1");
+    CHECK(f.as->requests.size() == 3);
+    f.answers(500);
+    f.answers(200);
+    CHECK(revoke().has_value());
+    CHECK(f.as->requests.size() == 5);
+    for (int i = 0; i != 3; ++i) f.answers(502);
+    CHECK(f.fetch().error().code == errc::as_unclear);
+    CHECK(f.as->requests.size() == 8);
+    f.answers(400, R"({"error": "invalid_client"})");
+    CHECK(f.fetch().error().code == errc::as_rejected);
+    f.answers(503, "", "Retry-After: 60\r\n");
+    CHECK(f.fetch().error().retry_after == 60);
+    CHECK(f.as->requests.size() == 10);
+    f.answers(500);
+    CHECK(f.create_task().error().code == errc::as_unclear);
+    f.answers(500);
+    CHECK(f.ask().error().code == errc::as_unclear);
+    CHECK(f.as->requests.size() == 12);
+}
+
+TEST_CASE("a server that fails again and again is left alone; what closes things still goes out") {
+    fixture f;
+    f.circuit_failures = 3;
+    f.connect(f.as->url());
+    for (int i = 0; i != 3; ++i) {
+        f.answers(500);
+        CHECK(f.ask().error().code == errc::as_unclear);
+    }
+    auto const refused = f.poll({.request_id = "r"});
+    CHECK(refused.error().code == errc::as_down);
+    CHECK(refused.error().retry_after == 30);
+    CHECK(f.as->requests.size() == 3);
+    REQUIRE(f.changes.size() == 1);
+    CHECK(f.changes[0].first);
+    CHECK(f.changes[0].second.find("500") != std::string::npos);
+    f.answers(503);
+    CHECK(f.complete().error().code == errc::as_unclear);
+    f.answers(204);
+    CHECK(f.complete().has_value());
+    f.answers(200, R"({"request_id": "r", "status": "pending"})");
+    CHECK(f.poll({.request_id = "r"}).has_value());
+    CHECK(f.changes.size() == 2);
 }
 
 TEST_CASE("a secret that the server echoes is in no error") {
@@ -217,19 +272,47 @@ TEST_CASE("many calls at once share a few connections and are all answered") {
 TEST_CASE("calls under way when the client goes are not called back") {
     fixture f;
     bool called = false;
-    f.client->fetch_agent_token([&](auto) { called = true; });  // the script is empty: no answer comes
+    f.client->fetch_agent_token(0, [&](auto) { called = true; });  // the script is empty: no answer comes
     while (f.as->requests.empty()) f.io.run_one();
-    f.client->fetch_agent_token([&](auto) { called = true; });
+    f.client->fetch_agent_token(0, [&](auto) { called = true; });
     f.client.reset();
     f.as.reset();
     f.io.run();
     CHECK_FALSE(called);
 }
 
+TEST_CASE("each agent's calls carry its own credentials, and changed ones from the next call on") {
+    fixture f;
+    f.answers(200, R"({"access_token":"one","token_type":"Bearer","expires_in":60})");
+    f.answers(200, R"({"access_token":"two","token_type":"Bearer","expires_in":60})");
+    f.answers(200);
+    f.answers(200, R"({"access_token":"three","token_type":"Bearer","expires_in":60})");
+    auto const fetch = [&](jit::agent_index agent) {
+        return outcome<jit::access_token>(f.io,
+                                          [&](auto done) { f.client->fetch_agent_token(agent, std::move(done)); });
+    };
+    CHECK(fetch(0).has_value());
+    CHECK(fetch(1).has_value());
+    CHECK(outcome<void>(f.io, [&](auto done) { f.client->revoke(1, make_secret("t"), std::move(done)); }).has_value());
+    (*f.credentials)[1].client_secret = make_secret("rotated");
+    CHECK(fetch(1).has_value());
+    auto const& r = f.as->requests;
+    REQUIRE(r.size() == 4);
+    CHECK(r[0].body == "grant_type=client_credentials&client_id=agt_1&client_secret=client-secret-1");
+    CHECK(r[1].body == "grant_type=client_credentials&client_id=agt_2&client_secret=client-secret-2&scope=read");
+    CHECK(r[2].body == "token=t&token_type_hint=access_token&client_id=agt_2&client_secret=client-secret-2");
+    CHECK(r[3].body == "grant_type=client_credentials&client_id=agt_2&client_secret=rotated&scope=read");
+}
+
 TEST_CASE("options that cannot be used") {
     boost::asio::io_context io;
-    lumoauth::client_options const good{
-        .url = "https://as.example", .tenant = "t", .client_id = "agt", .client_secret = make_secret("s")};
+    lumoauth::client_options const good{.url = "https://as.example",
+                                        .tenant = "t",
+                                        .agents = std::make_shared<std::vector<lumoauth::credentials>>(
+                                            std::vector<lumoauth::credentials>{{"agt", make_secret("s"), {}}})};
+    auto const with_agents = [](std::vector<lumoauth::credentials> all) {
+        return [all](auto& o) { o.agents = std::make_shared<std::vector<lumoauth::credentials>>(all); };
+    };
     CHECK_NOTHROW(lumoauth::create_client(io, good));
     auto const refused = [&](auto&& change) {
         auto o = good;
@@ -244,9 +327,11 @@ TEST_CASE("options that cannot be used") {
     CHECK(refused([](auto& o) { o.url = "http://as.example"; }));
     CHECK(refused([](auto& o) { o.tenant.clear(); }));
     CHECK(refused([](auto& o) { o.org_id = "o"; }));
-    CHECK(refused([](auto& o) { o.client_id.clear(); }));
-    CHECK(refused([](auto& o) { o.client_secret.reset(); }));
-    CHECK(refused([](auto& o) { o.client_secret = make_secret(""); }));
+    CHECK(refused([](auto& o) { o.agents = nullptr; }));
+    CHECK(refused(with_agents({})));
+    CHECK(refused(with_agents({{"", make_secret("s"), {}}})));
+    CHECK(refused(with_agents({{"agt", nullptr, {}}})));
+    CHECK(refused(with_agents({{"agt", make_secret("s"), {}}, {"agt_2", make_secret(""), {}}})));
     CHECK(refused([](auto& o) { o.ca_file = "/nonexistent/ca.pem"; }));
     CHECK(refused([](auto& o) { o.ca_file = "/dev/null"; }));
     CHECK(refused([](auto& o) { o.timeout = milliseconds{0}; }));

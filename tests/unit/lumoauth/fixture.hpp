@@ -1,6 +1,8 @@
 // A client of a scripted server, and calls that run until they are answered.
 #pragma once
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "catch.hpp"
 #include "jitproxy/lumoauth/client.hpp"
@@ -29,6 +31,12 @@ struct fixture {
     std::unique_ptr<server> as;
     std::unique_ptr<jit::authorization_server> client;
     secret_ptr bearer = make_secret("bearer-123");
+    unsigned attempts = 1;  // of the next connect(), like the next
+    unsigned circuit_failures = 0;
+    std::shared_ptr<std::vector<lumoauth::credentials>> credentials =
+        std::make_shared<std::vector<lumoauth::credentials>>(std::vector<lumoauth::credentials>{
+            {"agt_1", make_secret("client-secret-1"), {}}, {"agt_2", make_secret("client-secret-2"), "read"}});
+    std::vector<std::pair<bool, std::string>> changes;  // of the circuit
 
     fixture() : as(std::make_unique<server>(io)) { connect(as->url()); }
     explicit fixture(boost::asio::ssl::context& tls) : as(std::make_unique<server>(io, &tls)) {}
@@ -38,11 +46,15 @@ struct fixture {
         lumoauth::client_options o;
         o.url = std::move(url);
         o.tenant = "acme";
-        o.client_id = "agt_1";
-        o.client_secret = make_secret("client-secret-1");
+        o.agents = credentials;
         o.timeout = timeout;
         o.ca_file = std::move(ca_file);
         o.connections = connections;
+        o.attempts = attempts;
+        o.retry_pause = milliseconds{2};
+        o.circuit.failures = circuit_failures;
+        o.circuit.first_pause = seconds{30};
+        o.on_change = [this](bool down, std::string const& why) { changes.emplace_back(down, why); };
         client = lumoauth::create_client(io, std::move(o));
     }
     void answers(step s) { as->script.push_back(std::move(s)); }
@@ -51,7 +63,7 @@ struct fixture {
     }
 
     result<jit::access_token> fetch() {
-        return outcome<jit::access_token>(io, [&](auto done) { client->fetch_agent_token(std::move(done)); });
+        return outcome<jit::access_token>(io, [&](auto done) { client->fetch_agent_token(0, std::move(done)); });
     }
     std::string token() {
         auto const t = fetch();

@@ -26,14 +26,16 @@ TEST_CASE("status codes") {
     CHECK(code(400, endpoint::request) == errc::as_rejected);
     CHECK(code(401, endpoint::token) == errc::as_rejected);
     CHECK(code(401, endpoint::revoke) == errc::as_rejected);
+    for (auto const e : {endpoint::create_task, endpoint::request, endpoint::status, endpoint::exchange,
+                         endpoint::complete, endpoint::approve, endpoint::deny})
+        CHECK(code(401, e) == errc::as_unauthorized);
     CHECK(code(403, endpoint::exchange) == errc::as_rejected);
     CHECK(code(404, endpoint::status) == errc::as_rejected);
     CHECK(code(405, endpoint::request) == errc::as_rejected);
-    CHECK(code(408, endpoint::request) == errc::as_unreachable);
-    CHECK(code(425, endpoint::request) == errc::as_unreachable);
+    CHECK(code(408, endpoint::request) == errc::as_unclear);
+    CHECK(code(425, endpoint::request) == errc::as_unclear);
     CHECK(code(429, endpoint::request) == errc::as_rate_limited);
-    for (unsigned const s : {500U, 502U, 503U, 504U, 520U, 599U})
-        CHECK(code(s, endpoint::token) == errc::as_unreachable);
+    for (unsigned const s : {500U, 502U, 503U, 504U, 520U, 599U}) CHECK(code(s, endpoint::token) == errc::as_unclear);
     for (unsigned const s : {301U, 302U, 303U, 307U, 308U, 304U}) CHECK(code(s, endpoint::token) == errc::as_malformed);
 }
 

@@ -67,14 +67,16 @@ class played_as final : public jit::authorization_server {
     std::atomic<jit::request_status> decision{jit::request_status::approved};
     std::atomic<bool> down{false};
 
-    void fetch_agent_token(jit::callback<jit::access_token> done) override;
-    void exchange_for_user(secret_ptr, secret_ptr, jit::callback<jit::access_token> done) override;
+    void fetch_agent_token(jit::agent_index, jit::callback<jit::access_token> done) override;
+    void exchange_for_user(jit::agent_index, secret_ptr, secret_ptr, jit::callback<jit::access_token> done) override;
     void create_task(secret_ptr, jit::task_order, jit::callback<jit::task> done) override;
     void request_permission(secret_ptr, jit::request_order, jit::callback<jit::request_state> done) override;
     void poll_permission(secret_ptr, jit::request_state, jit::callback<jit::request_state> done) override;
     void exchange_permission(secret_ptr, jit::request_state, jit::callback<jit::access_token> done) override;
     void complete_task(secret_ptr, std::string, jit::callback<jit::completion> done) override;
-    void revoke(secret_ptr, jit::callback<void> done) override;
+    void revoke(jit::agent_index, secret_ptr, jit::callback<void> done) override;
+    void list_pending(secret_ptr, jit::callback<std::vector<jit::pending_request>> done) override;
+    void evaluate_task(secret_ptr, std::string, jit::callback<jit::evaluation> done) override;
     void approve(secret_ptr, std::string, std::string, jit::callback<jit::request_state> done) override;
     void deny(secret_ptr, std::string, std::string, jit::callback<jit::request_state> done) override;
 

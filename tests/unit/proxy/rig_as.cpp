@@ -3,11 +3,11 @@
 
 namespace jitproxy::proxy::test {
 
-void played_as::fetch_agent_token(jit::callback<jit::access_token> done) {
+void played_as::fetch_agent_token(jit::agent_index, jit::callback<jit::access_token> done) {
     answer<jit::access_token>(std::move(done),
                               jit::access_token{make_secret("agent-" + std::to_string(++tokens)), seconds(3600)});
 }
-void played_as::exchange_for_user(secret_ptr, secret_ptr, jit::callback<jit::access_token> done) {
+void played_as::exchange_for_user(jit::agent_index, secret_ptr, secret_ptr, jit::callback<jit::access_token> done) {
     answer<jit::access_token>(std::move(done), make_error(errc::as_rejected));
 }
 void played_as::create_task(secret_ptr, jit::task_order, jit::callback<jit::task> done) {
@@ -32,7 +32,13 @@ void played_as::complete_task(secret_ptr, std::string, jit::callback<jit::comple
     ++completed;
     answer<jit::completion>(std::move(done), jit::completion::completed);
 }
-void played_as::revoke(secret_ptr, jit::callback<void> done) {
+void played_as::list_pending(secret_ptr, jit::callback<std::vector<jit::pending_request>> done) {
+    answer<std::vector<jit::pending_request>>(std::move(done), make_error(errc::as_rejected));
+}
+void played_as::evaluate_task(secret_ptr, std::string, jit::callback<jit::evaluation> done) {
+    answer<jit::evaluation>(std::move(done), jit::evaluation{});
+}
+void played_as::revoke(jit::agent_index, secret_ptr, jit::callback<void> done) {
     answer<void>(std::move(done), result<void>());
 }
 void played_as::approve(secret_ptr, std::string, std::string, jit::callback<jit::request_state> done) {

@@ -229,7 +229,7 @@ TEST_CASE("settings that durability rests on") {
     test::directory d;
     auto const j = opened(d.path());
     CHECK(look(d, "PRAGMA journal_mode") == "wal");
-    CHECK(look(d, "PRAGMA user_version") == "2");
+    CHECK(look(d, "PRAGMA user_version") == "3");
 }
 
 TEST_CASE("a journal of the first schema is brought up to date, and nothing in it is lost") {
@@ -251,7 +251,7 @@ TEST_CASE("a journal of the first schema is brought up to date, and nothing in i
         CHECK_FALSE(open[0].closing);
         CHECK(open[0].pending.empty());
         CHECK(open[1].session_id == "ses_opening");
-        CHECK(look(d, "PRAGMA user_version") == "2");
+        CHECK(look(d, "PRAGMA user_version") == "3");
         CHECK(look(d, "SELECT count(*) FROM transitions") == "2");
         CHECK(look(d, "SELECT request_id || outcome FROM permissions WHERE id = 2") == "req_1granted");
         CHECK(j->write(records::permission_settled{"ses_open", "https://a:443 {}", "req_2", "granted", at(600), "",
@@ -269,7 +269,7 @@ TEST_CASE("what a session is taken up again with comes back as it was written") 
     {
         auto const j = opened(d.path());
         for (auto const* id : {"ses_1", "ses_2"}) {
-            jit::session_facts about{"name", "hand", 0, "ses_parent", "why", minutes(7), "hash"};
+            jit::session_facts about{"agt_2", "name", "hand", 0, "ses_parent", "why", minutes(7), "hash"};
             REQUIRE(j->write(records::task_opening{id, at(1), about}).has_value());
             REQUIRE(j->write(records::task_opened{id, {std::string("tsk_") + id, {}}}).has_value());
         }

@@ -14,6 +14,7 @@
 #include "directory.hpp"
 #include "jitproxy/store/database.hpp"
 #include "jitproxy/store/journal.hpp"
+#include "schema_1.hpp"
 
 using namespace jitproxy;
 using store::sqlite_journal;
@@ -123,14 +124,46 @@ TEST_CASE("the holder's process id is told to another process, and a dead holder
     CHECK(sqlite_journal::open(d.path()).has_value());
 }
 
+TEST_CASE("examining tells how much is open, and changes nothing") {
+    test::directory d;
+    SECTION("in a file of today") {
+        auto j = sqlite_journal::open(d.path());
+        REQUIRE(j.has_value());
+        REQUIRE((*j)->write(jit::records::task_opening{"ses_1", wall_time{}, {}}).has_value());
+        auto const busy = sqlite_journal::examine(d.path());
+        REQUIRE(busy.has_error());
+        CHECK(busy.error().code == errc::in_use);
+        j->reset();
+        CHECK(sqlite_journal::examine(d.path()).value() == 1);
+    }
+    SECTION("in one of the first schema, which stays that") {
+        std::ofstream(d.file("journal.db")).close();
+        {
+            auto db = store::database::open(d.file("journal.db"));
+            REQUIRE(db.has_value());
+            REQUIRE(db->execute(test::schema_1).has_value());
+        }
+        auto const before = bytes_of(d.file("journal.db"));
+        CHECK(sqlite_journal::examine(d.path()).value() == 2);
+        CHECK(bytes_of(d.file("journal.db")) == before);
+    }
+    SECTION("in one that is damaged") {
+        write(d.file("journal.db"), "this is no database, but long enough to be looked at as one");
+        auto const damaged = sqlite_journal::examine(d.path());
+        REQUIRE(damaged.has_error());
+        CHECK(damaged.error().code == errc::storage);
+        CHECK(contains(damaged.error().detail, "move it away"));
+    }
+}
+
 TEST_CASE("a newer schema is refused and left as it is") {
     test::directory d;
     REQUIRE(sqlite_journal::open(d.path()).has_value());
-    change(d, "PRAGMA user_version = 3");
+    change(d, "PRAGMA user_version = 4");
     auto const before = bytes_of(d.file("journal.db"));
     auto const detail = refused(d.path());
     CHECK(contains(detail, "newer jitproxy"));
-    CHECK(contains(detail, "schema 3"));
+    CHECK(contains(detail, "schema 4"));
     CHECK(bytes_of(d.file("journal.db")) == before);
 }
 
