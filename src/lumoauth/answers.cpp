@@ -7,6 +7,7 @@
 
 #include "jitproxy/base/encoding.hpp"
 #include "jitproxy/base/json.hpp"
+#include "jitproxy/base/one_line.hpp"
 #include "jitproxy/lumoauth/trouble.hpp"
 
 namespace jitproxy::lumoauth {
@@ -82,7 +83,7 @@ std::optional<jit::request_status> status_named(std::string_view text) noexcept 
 
 std::string reason_in(json::object const& o) {
     for (auto const* name : {"deny_reason", "review_notes", "reason", "message"}) {
-        if (auto const text = string_member(o, name); text && !text->empty()) return one_line(*text);
+        if (auto const text = string_member(o, name); text && !text->empty()) return one_line(*text, longest_text);
     }
     return {};
 }
@@ -113,7 +114,7 @@ std::string last_event(json::object const& o) {
     if (last == nullptr) return {};
     auto text = string_member(*last, "type").value_or("");
     if (auto const more = string_member(*last, "details"); more && !more->empty()) text += ": " + *more;
-    return one_line(text);
+    return one_line(text, longest_text);
 }
 
 // A refusal may still be a decision: some answers carry it with a 4xx.

@@ -7,6 +7,7 @@
 
 #include "jitproxy/base/encoding.hpp"
 #include "jitproxy/base/json.hpp"
+#include "jitproxy/base/one_line.hpp"
 
 namespace jitproxy::lumoauth {
 namespace {
@@ -123,18 +124,6 @@ std::optional<seconds> pause_wanted(wire_answer const& answer, wall_time now) {
     return unsaid_wait;
 }
 
-std::string one_line(std::string_view text, std::size_t longest) {
-    auto end = std::min(longest, text.size());
-    // Not in the middle of a UTF-8 sequence.
-    while (end > 0 && end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
-    std::string line{text.substr(0, end)};
-    if (end < text.size()) line += "…";
-    for (auto& c : line) {
-        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
-    }
-    return line;
-}
-
 std::string message_of(wire_answer const& answer, answer_context const& context) {
     auto const body = parse_json_object(answer.body, errc::as_malformed);
     if (!body) return {};
@@ -156,7 +145,7 @@ std::string message_of(wire_answer const& answer, answer_context const& context)
     for (auto const& s : context.sent) {
         if (s) hide(text, s->reveal());
     }
-    return one_line(text);
+    return one_line(text, longest_text);
 }
 
 bool says_inactive(std::string_view text, bool about_a_task) noexcept {

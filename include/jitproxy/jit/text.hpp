@@ -3,12 +3,10 @@
 #include <string>
 #include <string_view>
 
+#include "jitproxy/base/one_line.hpp"
 #include "jitproxy/jit/permission.hpp"
 
 namespace jitproxy::jit {
-
-// At most `longest` bytes, cut between UTF-8 sequences; control characters (C0, DEL, C1) become spaces.
-[[nodiscard]] std::string one_line(std::string_view text, std::size_t longest);
 
 inline constexpr std::size_t longest_reason = 300;
 inline constexpr std::size_t longest_justification = 500;

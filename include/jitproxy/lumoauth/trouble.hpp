@@ -21,8 +21,7 @@ namespace jitproxy::lumoauth {
 // "error: description" from either error shape, in one line and bounded, with everything in `context.sent` hidden;
 // empty where the body says nothing.
 [[nodiscard]] std::string message_of(wire_answer const& answer, answer_context const& context);
-// Free text of the server's for a human: control characters replaced, bounded.
-[[nodiscard]] std::string one_line(std::string_view text, std::size_t longest = 300);
+constexpr std::size_t longest_text = 300;  // of the server's own words, in bytes
 
 // Whether the text of an error (lower case) says that the task is closed, expired or suspended.
 [[nodiscard]] bool says_inactive(std::string_view lower_text, bool about_a_task) noexcept;

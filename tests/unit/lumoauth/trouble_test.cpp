@@ -144,13 +144,6 @@ TEST_CASE("both error shapes become one line") {
     CHECK(text(R"({"message": ")" + std::string(5000, 'x') + "\"}").size() < 400);
 }
 
-TEST_CASE("a line is cut between characters") {
-    CHECK(one_line("äöü", 3) == "ä…");
-    CHECK(one_line("äöü", 4) == "äö…");
-    CHECK(one_line("äöü", 6) == "äöü");
-    CHECK(one_line("a\tb\x7f\x01", 20) == "a b  ");
-}
-
 TEST_CASE("a secret that the server echoes is not passed on") {
     auto const context = asked(endpoint::token, {make_secret("hunter2-hunter2"), nullptr, make_secret("abc")});
     std::string const body = R"_({"error": "invalid_client",
