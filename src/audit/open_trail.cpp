@@ -70,10 +70,26 @@ result<open_trail> open_trail::open(std::filesystem::path const& file) {
     return out;
 }
 
+result<bool> open_trail::take_up() {
+    if (!lock(lock_.get())) return failed("locked");
+    struct stat there {};
+    struct stat beside {};
+    bool const renamed = ::lstat(file_.c_str(), &there) != 0 || there.st_ino != kept_.inode || there.st_dev != device_;
+    if (renamed || ::fstat(lock_.get(), &beside) != 0 || beside.st_nlink == 0) return false;
+    if (static_cast<std::uint64_t>(there.st_size) == kept_.size) return true;  // nobody else has written
+    if (auto found = find_head(); !found) return found.error();
+    return true;
+}
+
+void open_trail::let_go() noexcept {
+    ::flock(lock_.get(), LOCK_UN);
+}
+
 // Where the head and the file agree, nothing is read. Otherwise the file is another one (renamed, restored) or has more
 // in it (a crash between a line and its head): what follows on from the head counts, and an unfinished line is kept for
 // the caller to mark.
 result<void> open_trail::find_head() {
+    torn_.clear();
     std::string text(512, '\0');
     if (!read_at(lock_.get(), 0, text)) return failed("read (its .head)");
     auto const kept = parse_kept_head(text);
@@ -87,6 +103,7 @@ result<void> open_trail::find_head() {
                    {{"file", file_.string()}, {"bytes", size}, {"written", kept_.size}});
     auto from = same && kept_.size <= size ? kept_.size : size - std::min<std::uint64_t>(size, tail);
     kept_.inode = info.st_ino;
+    device_ = info.st_dev;
     kept_.size = size;
     if (from == size) return {};
     text.assign(size - from, '\0');

@@ -1,5 +1,7 @@
-// A trail that is open for a moment: locked, its head known.
+// A trail's two files while they are open: locked for as long as a line is written, its head known meanwhile.
 #pragma once
+#include <sys/types.h>
+
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -29,6 +31,10 @@ class open_trail {
     // Makes both files (0600) where they are missing. Errors: storage (cannot be opened, is no regular file, another
     // process holds the lock for too long).
     [[nodiscard]] static result<open_trail> open(std::filesystem::path const& file);
+    // For the next line, after let_go(). False: it has to be opened anew, as its files are not those of that name any
+    // more. Errors: as open().
+    [[nodiscard]] result<bool> take_up();
+    void let_go() noexcept;  // others may write
 
     [[nodiscard]] audit::head const& head() const noexcept { return kept_.head; }
     [[nodiscard]] std::string const& torn() const noexcept { return torn_; }  // an unfinished line at the end
@@ -45,6 +51,7 @@ class open_trail {
     descriptor lock_;
     descriptor lines_;
     kept_head kept_;
+    dev_t device_ = 0;
     std::string torn_;
 };
 

@@ -64,14 +64,33 @@ result<void> trail::ready() {
     return failing() ? write(nullptr) : result<void>{};
 }
 
+trail::trail(std::filesystem::path file, std::function<wall_time()> clock)
+    : file_(std::move(file)), clock_(std::move(clock)) {}
+
+trail::~trail() = default;
+trail::trail(trail&&) noexcept = default;
+trail& trail::operator=(trail&&) noexcept = default;
+
 result<void> trail::write(entry const* e) {
-    auto opened = open_trail::open(file_);
-    if (!opened) return opened.error();
-    auto const add = [&](entry const& what) { return opened->add(to_line(what, opened->head(), clock_())); };
-    if (auto const& torn = opened->torn(); !torn.empty()) {
+    result<bool> const still = opened_ ? opened_->take_up() : false;
+    if (!still) return still.error();
+    if (!*still) {
+        opened_.reset();  // gives the lock back
+        auto fresh = open_trail::open(file_);
+        if (!fresh) return fresh.error();
+        opened_ = std::make_unique<open_trail>(std::move(*fresh));
+    }
+    auto done = write_to(*opened_, e);
+    opened_->let_go();
+    return done;
+}
+
+result<void> trail::write_to(open_trail& opened, entry const* e) {
+    auto const add = [&](entry const& what) { return opened.add(to_line(what, opened.head(), clock_())); };
+    if (auto const& torn = opened.torn(); !torn.empty()) {
         // The torn piece gets an end, and a line that vouches for it.
         auto const mark = own_entry(std::string(torn_event), {{"bytes", torn.size()}, {"sha256", hash_of(torn)}});
-        if (auto done = opened->add(to_line(mark, opened->head(), clock_()), "\n"); !done) return done;
+        if (auto done = opened.add(to_line(mark, opened.head(), clock_()), "\n"); !done) return done;
     }
     if (lost_ > 0) {
         auto const told = add(own_entry(

@@ -1,14 +1,15 @@
 // The audit trail: an append-only file of JSON lines, each chained to the one before (chain.hpp).
 //
-// Each line opens the file anew, under a lock on the file beside it (FILE.head) that also keeps where the chain has
-// come to. So a trail may be renamed at any time (the next line begins a new file and carries the chain on), several
-// processes may write to one, and what a crash left between a line and the head is found and put in order by the next
-// line. A line outlives the process that wrote it; it is not forced to the disk, so that the last ones may be lost with
-// the power.
+// Each line is written under a lock on the file beside it (FILE.head) that also keeps where the chain has come to, and
+// looks first whether the file is still the one of that name. So a trail may be renamed at any time (the next line
+// begins a new file and carries the chain on), several processes may write to one, and what a crash left between a line
+// and the head is found and put in order by the next line. A line outlives the process that wrote it; it is not forced
+// to the disk, so that the last ones may be lost with the power.
 #pragma once
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "jitproxy/audit/chain.hpp"
@@ -16,6 +17,8 @@
 #include "jitproxy/base/json.hpp"
 
 namespace jitproxy::audit {
+
+class open_trail;
 
 struct entry {
     std::string event;       // "session.opened"
@@ -28,8 +31,10 @@ struct entry {
 // second at most where another process holds the lock.
 class trail {
   public:
-    trail(std::filesystem::path file, std::function<wall_time()> clock)
-        : file_(std::move(file)), clock_(std::move(clock)) {}
+    trail(std::filesystem::path file, std::function<wall_time()> clock);
+    ~trail();
+    trail(trail&&) noexcept;
+    trail& operator=(trail&&) noexcept;
 
     // An entry that cannot be written is counted; the first line that can be again says how many were lost. Errors:
     // storage.
@@ -43,7 +48,9 @@ class trail {
 
   private:
     result<void> write(entry const* e);
+    result<void> write_to(open_trail& opened, entry const* e);
 
+    std::unique_ptr<open_trail> opened_;  // null: to be opened
     std::filesystem::path file_;
     std::function<wall_time()> clock_;
     std::uint64_t failures_ = 0;
