@@ -61,7 +61,7 @@ token_machine::action token_machine::refused(std::uint64_t generation, steady_ti
 
 token_machine::action token_machine::fetched(access_token token, steady_time now) {
     auto const life = life_of(token);
-    fetching_ = false;
+    fetching_ = mended_meanwhile_ = false;
     last_error_.reset();
     pauses_.reset();
     token_ = std::move(token.value);
@@ -74,6 +74,7 @@ token_machine::action token_machine::fetched(access_token token, steady_time now
 
 token_machine::action token_machine::fetch_failed(error what, steady_time now) {
     fetching_ = false;
+    if (std::exchange(mended_meanwhile_, false)) return fetch();
     auto const pause = pauses_.next(what.retry_after);
     wake_at_ = now + pause;
     not_before_ = now + (what.retry_after > 0 ? pause : std::min(pause, demand_pause));
@@ -87,6 +88,7 @@ token_machine::action token_machine::woke(steady_time now) {
 }
 
 token_machine::action token_machine::mended(steady_time now) {
+    mended_meanwhile_ = fetching_;
     return last_error_ && !fetching_ ? fetch() : wanted(now);
 }
 

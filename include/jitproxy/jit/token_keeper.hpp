@@ -48,7 +48,8 @@ class token_machine {
     action fetched(access_token token, steady_time now);
     action fetch_failed(error what, steady_time now);
     action woke(steady_time now);
-    // What it failed for may have been mended: asks now.
+    // What it failed for may have been mended: asks now. Where a fetch is under way it began before that, so that its
+    // failure is nobody's answer.
     action mended(steady_time now);
 
     [[nodiscard]] result<bearer> current(steady_time now) const;
@@ -65,6 +66,7 @@ class token_machine {
     std::uint64_t generation_ = 0;
     steady_time usable_until_;
     bool fetching_ = false;
+    bool mended_meanwhile_ = false;
     std::optional<error> last_error_;
     steady_time not_before_;     // after a failure nobody makes us ask earlier
     steady_time believe_after_;  // when a refusal is believed again

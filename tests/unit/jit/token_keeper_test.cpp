@@ -215,3 +215,22 @@ TEST_CASE("keeper: gone while a token is on its way") {
     CHECK(told == 0);
     CHECK(clock.timers() == 0);
 }
+
+TEST_CASE("token: a fetch that began before its credentials were mended fails for nobody") {
+    token_machine m(seconds(15));
+    CHECK(text_of(m.wanted(at(0))) == "fetch");
+    CHECK(text_of(m.mended(at(1))) == "nothing");
+    CHECK(text_of(m.fetch_failed(make_error(errc::as_rejected, "invalid_client"), at(2))) == "fetch");
+    CHECK(m.current_state(at(2)) == st::fetching);
+    SECTION("and the next one counts") {
+        CHECK(text_of(m.fetch_failed(make_error(errc::as_rejected, "invalid_client"), at(3))) == "answer");
+        CHECK(m.current_state(at(3)) == st::failed);
+        CHECK(text_of(m.mended(at(4))) == "fetch");
+        CHECK(text_of(m.fetch_failed(make_error(errc::as_unreachable), at(5))) == "answer");
+    }
+    SECTION("or is good") {
+        CHECK(text_of(m.fetched(life(seconds(300)), at(3))) == "changed answer");
+        CHECK(text_of(m.woke(at(243))) == "fetch");
+        CHECK(text_of(m.fetch_failed(make_error(errc::as_unreachable), at(244))) == "answer");
+    }
+}
