@@ -93,7 +93,7 @@ result<void> trail::write_to(open_trail& opened, entry const* e) {
         if (auto done = opened.add(to_line(mark, opened.head(), clock_()), "\n"); !done) return done;
     }
     if (lost_ > 0) {
-        auto const told = add(own_entry(
+        auto told = add(own_entry(
             "audit.lost",
             {{"entries", lost_}, {"since", format_time(lost_since_)}, {"reason", to_utf8(lost_because_, 500)}}));
         if (!told) return told;
