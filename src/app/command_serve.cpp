@@ -2,7 +2,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 
 #include "jitproxy/app/accounts.hpp"
@@ -72,8 +71,7 @@ int serve(common_options const& o) {
     d.parts.config_file = loaded.file;
     d.reload = [&o] { return load_with(o, true); };
     d.ready = [&](std::vector<control::listener_info> const& listeners) {
-        for (auto const& l : listeners)
-            std::fprintf(stderr, "jitproxy: %s listening on %s\n", l.kind.c_str(), l.address.c_str());
+        for (auto const& l : listeners) log::announce("jitproxy: " + l.kind + " listening on " + l.address);
         for (auto const& warning : loaded.warnings) log::warning(warning);
     };
     try {

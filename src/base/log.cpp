@@ -1,11 +1,12 @@
 #include "jitproxy/base/log.hpp"
 
-#include <spdlog/logger.h>
-#include <spdlog/sinks/stdout_sinks.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cmath>
 #include <cstdio>
+
+#include "jitproxy/base/stderr_sink.hpp"
 
 namespace jitproxy::log {
 namespace {
@@ -15,15 +16,17 @@ std::atomic<format> line_format{format::text};
 std::atomic<void (*)(std::string_view)> captured{nullptr};
 std::atomic<bool (*)(std::string_view) noexcept> journal{nullptr};
 
-spdlog::logger& backend() {
-    static auto const instance = [] {
-        auto logger = std::make_shared<spdlog::logger>("jitproxy", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-        logger->set_pattern("%v");  // lines are made here, so that one test covers what the log shows
-        logger->set_level(spdlog::level::trace);
-        logger->flush_on(spdlog::level::trace);
-        return logger;
-    }();
-    return *instance;
+std::string lost_line(std::uint64_t lines) {
+    line l;
+    l.begin(current_format(), level::warning, "lines were lost: standard error was not read");
+    l.add_count("lines", lines);
+    l.end();
+    return std::string(l.text());
+}
+
+stderr_sink& backend() {
+    static stderr_sink instance(STDERR_FILENO, lost_line);
+    return instance;
 }
 
 }  // namespace
@@ -58,7 +61,7 @@ void write(line const& l) {
         auto* take = journal.load(std::memory_order_acquire);
         if (take != nullptr && take(l.record())) return;
     }
-    backend().log(spdlog::level::info, spdlog::string_view_t{l.text().data(), l.text().size()});
+    backend().write(l.text());
 }
 
 void write(level l, std::string_view message, std::initializer_list<field> fields) {
@@ -73,6 +76,10 @@ void write(level l, std::string_view message, std::initializer_list<field> field
     }
     made.end();
     write(made);
+}
+
+void announce(std::string_view text) {
+    backend().write(text);
 }
 
 void capture(void (*sink)(std::string_view line)) {

@@ -1,4 +1,4 @@
-// The log front: one line an event, levels, key=value fields; spdlog stays behind it.
+// The log front: one line an event, levels, key=value fields. It waits for no reader (stderr_sink.hpp).
 #pragma once
 #include <cstdint>
 #include <initializer_list>
@@ -44,6 +44,8 @@ void write(level l, std::string_view message, std::initializer_list<field> field
 
 // A line that was made elsewhere, in the current format, whose level is enabled.
 void write(line const& l);
+// A line as it is, without time and level, on stderr in every format: what a start says of itself.
+void announce(std::string_view text);
 
 inline void debug(std::string_view m, std::initializer_list<field> f = {}) {
     write(level::debug, m, f);
