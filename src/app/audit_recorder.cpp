@@ -31,7 +31,7 @@ void audit_recorder::on_event(jit::event const& e) {
 }
 
 result<void> audit_recorder::ready() {
-    if (!trail_ || !trail_->failing()) return {};
+    if (!trail_) return {};
     auto done = trail_->ready();
     judge(done);
     return done;
@@ -48,7 +48,10 @@ result<void> audit_recorder::begin(jit::event const& e) {
 void audit_recorder::judge(result<void> const& written) {
     if (failing_ == !written) return;
     failing_ = !written;
-    if (!failing_) return next_.on_event({"audit.written_again", {}, {{"file", trail_->file().string()}}, {}});
+    if (!failing_) {
+        log::warning("the audit trail is written again", {{"file", trail_->file().string()}});
+        return next_.on_event({"audit.written_again", {}, {{"file", trail_->file().string()}}, {}});
+    }
     log::error("the audit trail cannot be written: no session is opened and no permission asked for until it can be",
                {{"file", trail_->file().string()}, {"reason", written.error().detail}});
     next_.on_event({"audit.failed", {}, {{"reason", written.error().detail}}, {}});

@@ -61,7 +61,7 @@ result<void> trail::append(entry const& e) {
 }
 
 result<void> trail::ready() {
-    return failing() ? write(nullptr) : result<void>{};
+    return write(nullptr);
 }
 
 trail::trail(std::filesystem::path file, std::function<wall_time()> clock)
@@ -72,6 +72,12 @@ trail::trail(trail&&) noexcept = default;
 trail& trail::operator=(trail&&) noexcept = default;
 
 result<void> trail::write(entry const* e) {
+    auto done = try_to_write(e);
+    failing_ = !done;
+    return done;
+}
+
+result<void> trail::try_to_write(entry const* e) {
     result<bool> const still = opened_ ? opened_->take_up() : false;
     if (!still) return still.error();
     if (!*still) {
@@ -98,7 +104,6 @@ result<void> trail::write_to(open_trail& opened, entry const* e) {
             {{"entries", lost_}, {"since", format_time(lost_since_)}, {"reason", to_utf8(lost_because_, 500)}}));
         if (!told) return told;
         lost_ = 0;
-        log::warning("the audit trail is written again", {{"file", file_.string()}});
     }
     return e == nullptr ? result<void>{} : add(*e);
 }

@@ -7,6 +7,7 @@ import subprocess
 
 import agents
 import harness
+import pytest
 
 DOCUMENT = "/v1/documents/doc_9982"
 DELETED = "/v1/documents/doc_old"  # deleting needs a human
@@ -170,18 +171,24 @@ def test_tampering_is_found(make_proxy):
     assert [p["file"] for p in problems] == [str(trail)]
 
 
-def test_where_it_cannot_be_written_nothing_is_begun(make_proxy, emulator):
+@pytest.mark.parametrize("first", ["session", "permission"])
+def test_where_it_cannot_be_written_nothing_is_begun(make_proxy, emulator, first):
     proxy = make_proxy()
     session = proxy.open_session()
     trail = trail_of(proxy)
     trail.rename(trail.with_name("kept"))
     trail.mkdir()
-    assert proxy.close_session(session)[1]["status"] == "completed"  # what ends is not held up
-    status, problem = proxy.api_call("POST", "/v1/sessions", {})
-    assert status == 503 and "audit trail" in problem["detail"]
-    assert agents.curl(proxy.agent(), emulator.api_url + DOCUMENT).status == 503
+    if first == "session":
+        status, problem = proxy.api_call("POST", "/v1/sessions", {})
+        assert status == 503 and "audit trail" in problem["detail"]
+    else:
+        answer = agents.curl(proxy.agent(session), emulator.api_url + DOCUMENT)
+        assert (answer.status, answer.header("JIT-Request-Status")) == (403, "error"), answer
     assert proxy.api_call("GET", "/v1/status")[1]["audit"]["state"] == "failing"
-    assert "jitproxy_audit_failures_total 2" in proxy.api_call("GET", "/metrics")[1]  # closing, closed
+    assert emulator.state()["requests"] == []
+    assert proxy.close_session(session)[1]["status"] == "completed"  # what ends is not held up
+    assert agents.curl(proxy.agent(), emulator.api_url + DOCUMENT).status == 503
+    assert "jitproxy_audit_failures_total 2\n" in proxy.api_call("GET", "/metrics")[1]  # closing, closed
     assert proxy.log.text().count("the audit trail cannot be written") == 1
     trail.rmdir()
     trail.with_name("kept").rename(trail)

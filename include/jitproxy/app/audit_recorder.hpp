@@ -16,8 +16,8 @@ class audit_recorder final : public jit::event_sink {
     audit_recorder(std::filesystem::path const& file, std::function<wall_time()> clock, jit::event_sink& next);
 
     void on_event(jit::event const& e) override;
-    // For task_manager_options::ready. While lines cannot be written nothing is begun that belongs into the trail.
-    // Errors: storage.
+    // For task_manager_options::ready: while lines cannot be written nothing is begun that belongs into the trail.
+    // Tries each time, with a few system calls. Errors: storage.
     [[nodiscard]] result<void> ready();
     // As on_event, for the first line of a start. Errors: storage.
     [[nodiscard]] result<void> begin(jit::event const& e);

@@ -39,20 +39,23 @@ class trail {
     // An entry that cannot be written is counted; the first line that can be again says how many were lost. Errors:
     // storage.
     [[nodiscard]] result<void> append(entry const& e);
-    // Can a line be written now? Tries, where the last one could not. Errors: storage.
+    // Can a line be written now? Tries, each time: the lock, and that the file is there or can be made. What only the
+    // write itself tells (a full disk) is known from the last line on. Errors: storage.
     [[nodiscard]] result<void> ready();
 
     [[nodiscard]] std::filesystem::path const& file() const noexcept { return file_; }
     [[nodiscard]] std::uint64_t failures() const noexcept { return failures_; }  // entries that were not written
-    [[nodiscard]] bool failing() const noexcept { return lost_ > 0; }
+    [[nodiscard]] bool failing() const noexcept { return failing_; }             // the last append() or ready() did
 
   private:
     result<void> write(entry const* e);
+    result<void> try_to_write(entry const* e);
     result<void> write_to(open_trail& opened, entry const* e);
 
     std::unique_ptr<open_trail> opened_;  // null: to be opened
     std::filesystem::path file_;
     std::function<wall_time()> clock_;
+    bool failing_ = false;
     std::uint64_t failures_ = 0;
     std::uint64_t lost_ = 0;  // of them, those that the trail does not know of yet
     wall_time lost_since_;

@@ -209,6 +209,28 @@ TEST_CASE("what a full disk took is told when there is room again") {
     CHECK(writer.failures() == 2);
 }
 
+TEST_CASE("whether a line can be written is known before the first that cannot") {
+    trail_file t;
+    auto writer = t.writer();
+    CHECK(writer.ready());
+    CHECK(t.text().empty());
+    REQUIRE(writer.append({"one", "", {}, {}}));
+    CHECK(writer.ready());
+    CHECK_FALSE(writer.failing());
+    t.rename("kept");
+    std::filesystem::create_directory(t.file);
+    auto const refused = writer.ready();
+    REQUIRE(refused.has_error());
+    CHECK(refused.error().code == errc::storage);
+    CHECK(writer.failing());
+    CHECK(writer.failures() == 0);  // nothing was to be written
+    std::filesystem::remove(t.file);
+    std::filesystem::rename(t.place.file("kept"), t.file);
+    CHECK(writer.ready());
+    CHECK_FALSE(writer.failing());
+    CHECK(t.lines().size() == 1);
+}
+
 TEST_CASE("what is no regular file is not written to") {
     trail_file t;
     SECTION("a link") {
