@@ -57,19 +57,28 @@ void audit_recorder::judge(result<void> const& written) {
     next_.on_event({"audit.failed", {}, {{"reason", written.error().detail}}, {}});
 }
 
-json::object audit_recorder::status() const {
+json::object audit_recorder::status() {
     if (!trail_) return {{"state", "off"}};
-    return {{"state", trail_->failing() ? "failing" : "written"},
-            {"file", trail_->file().string()},
-            {"failures", trail_->failures()}};
+    auto const tried = ready();
+    json::object out{{"state", tried ? "written" : "failing"},
+                     {"file", trail_->file().string()},
+                     {"failures", trail_->failures()}};
+    if (!tried) out["reason"] = tried.error().detail;
+    return out;
 }
 
-control::metric audit_recorder::failures() const {
-    return {"jitproxy_audit_failures_total",
-            "Decisions that could not be written to the audit trail",
-            control::metric_kind::counter,
-            trail_ ? trail_->failures() : 0,
-            {}};
+std::vector<control::metric> audit_recorder::metrics() {
+    bool const good = !ready().has_error();
+    return {{"jitproxy_audit_failing",
+             "1 while the audit trail cannot be written: nothing is begun that belongs into it",
+             control::metric_kind::gauge,
+             good ? 0U : 1U,
+             {}},
+            {"jitproxy_audit_failures_total",
+             "Decisions that could not be written to the audit trail",
+             control::metric_kind::counter,
+             trail_ ? trail_->failures() : 0,
+             {}}};
 }
 
 }  // namespace jitproxy::app

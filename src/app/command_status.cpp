@@ -47,9 +47,12 @@ int status(common_options const& o, bool as_json) {
                       << (until.empty() ? "" : " until " + until)
                       << (error.empty() ? "" : " (" + for_terminal(error) + ")") << "\n";
         }
-    if (auto const* audit = s.if_contains("audit"); audit && audit->is_object())
+    if (auto const* audit = s.if_contains("audit"); audit && audit->is_object()) {
+        auto const reason = text_member(audit->get_object(), "reason");
         std::cout << "audit: " << text_member(audit->get_object(), "state") << " "
-                  << for_terminal(text_member(audit->get_object(), "file")) << "\n";
+                  << for_terminal(text_member(audit->get_object(), "file"))
+                  << (reason.empty() ? "" : " (" + for_terminal(reason) + ")") << "\n";
+    }
     if (auto const* counters = s.if_contains("counters"); counters && counters->is_object()) {
         auto plain = counters->get_object();
         for (auto const* name : {"outcomes", "escalation_results"}) {

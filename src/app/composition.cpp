@@ -148,7 +148,7 @@ control::daemon_view composition::impl::view() {
     out.listeners = [this] { return listeners(); };
     out.metrics = [this] {
         auto all = traffic_metrics(proxy->counters(), meter->seen(), as_down);
-        all.push_back(audit.failures());
+        for (auto& each : audit.metrics()) all.push_back(std::move(each));
         return all;
     };
     out.audit = [this] { return audit.status(); };

@@ -185,6 +185,7 @@ def test_where_it_cannot_be_written_nothing_is_begun(make_proxy, emulator, first
         answer = agents.curl(proxy.agent(session), emulator.api_url + DOCUMENT)
         assert (answer.status, answer.header("JIT-Request-Status")) == (403, "error"), answer
     assert proxy.api_call("GET", "/v1/status")[1]["audit"]["state"] == "failing"
+    assert "jitproxy_audit_failing 1\n" in proxy.api_call("GET", "/metrics")[1]
     assert emulator.state()["requests"] == []
     assert proxy.close_session(session)[1]["status"] == "completed"  # what ends is not held up
     assert agents.curl(proxy.agent(), emulator.api_url + DOCUMENT).status == 503
@@ -197,6 +198,21 @@ def test_where_it_cannot_be_written_nothing_is_begun(make_proxy, emulator, first
     assert lost["data"]["entries"] == 2
     assert proxy.api_call("GET", "/v1/status")[1]["audit"]["state"] == "written"
     assert verify(proxy).returncode == 0
+
+
+def test_the_metrics_tell_of_now_where_nothing_is_begun(make_proxy):
+    proxy = make_proxy()
+    trail = trail_of(proxy)
+    assert "jitproxy_audit_failing 0\n" in proxy.api_call("GET", "/metrics")[1]
+    trail.rename(trail.with_name("kept"))
+    trail.mkdir()
+    assert "jitproxy_audit_failing 1\n" in proxy.api_call("GET", "/metrics")[1]
+    shown = proxy.run("status").stdout
+    assert f"audit: failing {trail} (the audit trail {trail} cannot be opened: Is a directory)\n" in shown, shown
+    trail.rmdir()
+    trail.with_name("kept").rename(trail)
+    assert "jitproxy_audit_failing 0\n" in proxy.api_call("GET", "/metrics")[1]
+    assert proxy.api_call("GET", "/v1/status")[1]["audit"] == {"state": "written", "file": str(trail), "failures": 0}
 
 
 def test_a_daemon_that_cannot_write_it_does_not_start(emulator):

@@ -2,6 +2,7 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "jitproxy/audit/trail.hpp"
 #include "jitproxy/control/metrics.hpp"
@@ -22,8 +23,9 @@ class audit_recorder final : public jit::event_sink {
     // As on_event, for the first line of a start. Errors: storage.
     [[nodiscard]] result<void> begin(jit::event const& e);
 
-    [[nodiscard]] json::object status() const;  // {"file", "state": "off" | "written" | "failing", "failures"}
-    [[nodiscard]] control::metric failures() const;
+    // Both try as ready() does, so that they tell of now where nothing is begun.
+    [[nodiscard]] json::object status();  // {"state": "off" | "written" | "failing", "file", "failures", "reason"}
+    [[nodiscard]] std::vector<control::metric> metrics();
 
   private:
     void judge(result<void> const& written);
