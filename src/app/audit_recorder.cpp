@@ -60,9 +60,8 @@ void audit_recorder::judge(result<void> const& written) {
 json::object audit_recorder::status() {
     if (!trail_) return {{"state", "off"}};
     auto const tried = ready();
-    json::object out{{"state", tried ? "written" : "failing"},
-                     {"file", trail_->file().string()},
-                     {"failures", trail_->failures()}};
+    json::object out{
+        {"state", tried ? "written" : "failing"}, {"file", trail_->file().string()}, {"failures", trail_->failures()}};
     if (!tried) out["reason"] = tried.error().detail;
     return out;
 }

@@ -141,6 +141,7 @@ void examine_daemon(findings& f, config const& c, common_options const& o) {
     auto daemon = connect_to_daemon(o);
     if (!daemon) {
         f.ok("daemon", "none runs (" + daemon.error().detail + "); `jitproxy run` serves for its command alone then");
+        examine_audit_trail(f, c, o.variables);
         return check_ports(f, c, held);
     }
     auto const where = daemon->where().text();
@@ -150,11 +151,15 @@ void examine_daemon(findings& f, config const& c, common_options const& o) {
     else
         f.failure("daemon", "the daemon at " + where + " is not ready", "see its log, or `jitproxy status`");
     auto const status = daemon->call("GET", "/v1/status", {}, answer_time);
-    if (status && status->ok())
-        if (auto const document = status->document(); document && document->is_object())
-            if (auto const* list = document->get_object().if_contains("listeners"); list && list->is_array())
-                for (auto const& item : list->get_array())
-                    if (item.is_object()) held.push_back(text_member(item.get_object(), "address"));
+    auto const document = status && status->ok() ? status->document() : result<json::value>(json::value());
+    if (document && document->is_object()) {
+        auto const& said = document->get_object();
+        if (auto const* list = said.if_contains("listeners"); list && list->is_array())
+            for (auto const& item : list->get_array())
+                if (item.is_object()) held.push_back(text_member(item.get_object(), "address"));
+        if (auto const* audit = said.if_contains("audit"); audit && audit->is_object())
+            judge_audit_trail(f, audit->get_object());
+    }
     check_ports(f, c, held);
 }
 

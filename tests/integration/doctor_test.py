@@ -7,7 +7,7 @@ import pytest
 import harness
 
 CHECKS = {"configuration", "state_directory", "disk_space", "journal", "system_roots", "ca", "secret_files", "daemon",
-          "ca_trust", "environment", "authorization_server", "clock", "credentials", "task", "api"}
+          "audit_trail", "ca_trust", "environment", "authorization_server", "clock", "credentials", "task", "api"}
 
 
 @pytest.fixture
@@ -141,6 +141,37 @@ def test_a_broken_configuration(ask):
     code, found = ask(log={"level": "loud"})
     assert code == 78 and ":2" in the_one(found, "configuration", "failure")["detail"]
     assert "credentials" not in found
+
+
+def test_the_audit_trail_of_a_running_daemon(make_proxy, emulator):
+    proxy = make_proxy(api=one_origin(emulator))
+    trail = proxy.dir / "state/audit.jsonl"
+    _, found = examine(proxy)
+    assert the_one(found, "audit_trail", "ok")["detail"] == f"the daemon writes {trail}"
+    session = proxy.open_session()
+    trail.rename(trail.with_name("kept"))
+    trail.mkdir()
+    code, found = examine(proxy)
+    failed = the_one(found, "audit_trail", "failure")
+    assert code == 1 and "Is a directory" in failed["detail"] and str(trail) in failed["mend"]
+    proxy.close_session(session)
+    trail.rmdir()
+    _, found = examine(proxy)
+    missing = the_one(found, "audit_trail", "warning")
+    assert missing["detail"].startswith("2 decisions are missing") and "audit.lost" in missing["mend"]
+
+
+def test_the_audit_trail_without_a_daemon(ask, tmp_path):
+    _, found = ask()
+    assert "can be written" in the_one(found, "audit_trail", "ok")["detail"]
+    assert not (ask.made[-1].dir / "state/audit.jsonl").exists()  # it would be the doctor's user's
+    _, found = ask(audit={"file": "off"})
+    assert the_one(found, "audit_trail", "ok")["detail"] == "there is to be none"
+    code, found = ask(audit={"file": str(tmp_path)})
+    assert code == 1 and "no regular file" in the_one(found, "audit_trail", "failure")["detail"]
+    code, found = ask(audit={"file": str(tmp_path / "none/audit.jsonl")})
+    failed = the_one(found, "audit_trail", "failure")
+    assert code == 1 and "No such file" in failed["detail"] and "audit.file" in failed["mend"]
 
 
 def test_what_is_no_failure_but_no_good(ask, make_proxy, emulator):

@@ -48,8 +48,13 @@ void examine_apis(findings& f, config const& c);
 void examine_state(findings& f, loaded_config const& loaded, common_options const& o);
 // The variables that this shell would give an agent, and whether the clients found here would trust the local CA.
 void examine_clients(findings& f, config const& c, common_options const& o);
-// The daemon, and the ports that it listens on or wants to.
+// The daemon, the ports that it listens on or wants to, and the audit trail that it writes or would.
 void examine_daemon(findings& f, config const& c, common_options const& o);
+
+// The audit trail where no daemon runs: may this user write it?
+void examine_audit_trail(findings& f, config const& c, variable_lookup const& variables);
+// By what a daemon says of it: the member "audit" of its status.
+void judge_audit_trail(findings& f, json::object const& said);
 
 // The entry of a NO_PROXY list that lets clients reach the host without the proxy; empty: none does.
 [[nodiscard]] std::string_view bypass_of(std::string_view no_proxy, std::string_view host);

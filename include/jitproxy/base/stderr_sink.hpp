@@ -15,8 +15,8 @@ class stderr_sink {
     // The line, without its end, that says that `lines` were lost.
     using lost_line = std::string (*)(std::uint64_t lines);
 
-    // `fd` stays the caller's, and its flags as they are: other processes may write to the same pipe or terminal. It may
-    // be closed, or lose its reader: lines are lost then, too. The process must ignore SIGPIPE to outlive that.
+    // `fd` stays the caller's, and its flags as they are: other processes may write to the same pipe or terminal. It
+    // may be closed, or lose its reader: lines are lost then, too. The process must ignore SIGPIPE to outlive that.
     stderr_sink(int fd, lost_line lost, std::chrono::milliseconds patience = std::chrono::milliseconds{50});
     ~stderr_sink();
     stderr_sink(stderr_sink const&) = delete;
@@ -35,10 +35,10 @@ class stderr_sink {
     bool own_ = false;  // fd_ is a description of ours, and does not block
     lost_line lost_line_;
     std::chrono::milliseconds patience_;
-    std::string text_;              // the line with its end
-    std::string rest_;              // of a line that was taken in part: comes before everything else
-    std::uint64_t lost_ = 0;        // lines, and not yet told
-    bool stuck_ = false;            // the last bytes were not taken
+    std::string text_;               // the line with its end
+    std::string rest_;               // of a line that was taken in part: comes before everything else
+    std::uint64_t lost_ = 0;         // lines, and not yet told
+    bool stuck_ = false;             // the last bytes were not taken
     std::chrono::nanoseconds left_;  // of patience_, in the second that began at refilled_
     std::chrono::steady_clock::time_point refilled_;
 };
