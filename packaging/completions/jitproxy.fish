@@ -225,5 +225,6 @@ complete -c jitproxy -n '__fish_seen_subcommand_from audit; and not __fish_seen_
 complete -c jitproxy -n '__fish_seen_subcommand_from audit; and not __fish_seen_subcommand_from verify' -s h -l help -d 'Print this help message and exit'
 complete -c jitproxy -n '__fish_seen_subcommand_from audit; and __fish_seen_subcommand_from verify' -s h -l help -d 'Print this help message and exit'
 complete -c jitproxy -n '__fish_seen_subcommand_from audit; and __fish_seen_subcommand_from verify' -s c -l config -r -F -d 'Configuration file ($JITPROXY_CONFIG)'
+complete -c jitproxy -n '__fish_seen_subcommand_from audit; and __fish_seen_subcommand_from verify' -l state -x -a '(__fish_complete_directories)' -d 'State directory: the trail is there unless [audit] file is set'
 complete -c jitproxy -n '__fish_seen_subcommand_from audit; and __fish_seen_subcommand_from verify' -l head -x -d 'A head that was noted elsewhere: its line must be there unchanged'
 complete -c jitproxy -n '__fish_seen_subcommand_from audit; and __fish_seen_subcommand_from verify' -l json -d 'As JSON'

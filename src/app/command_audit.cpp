@@ -36,11 +36,14 @@ void print_json(audit::verdict const& v, audit::trail_files const& looked_at) {
 void print(audit::verdict const& v, audit::trail_files const& looked_at) {
     for (auto const& p : v.problems) std::cerr << p.text() << "\n";
     if (v.problem_count > v.problems.size()) std::cerr << "and " << v.problem_count - v.problems.size() << " more\n";
+    for (auto const& file : looked_at.files) std::cout << "looked at: " << for_terminal(file.string()) << "\n";
     std::cout << v.lines << (v.lines == 1 ? " line" : " lines");
     if (v.lines > 0) std::cout << ", " << for_terminal(v.first_time) << " to " << for_terminal(v.last_time);
     std::cout << (v.good() ? ": good" : ": not as written") << "\nhead: " << head_text(v.last) << "\n";
     if (v.torn > 0) std::cout << v.torn << " unfinished by a crash, and marked so\n";
-    if (v.first_seq > 1) std::cout << "begins with line " << v.first_seq << ": older files are not among these\n";
+    if (v.first_seq > 1)
+        std::cout << "begins with line " << v.first_seq
+                  << ": what came before is in files that are not among these, or was removed\n";
     if (looked_at.left_out > 0)
         std::cout << looked_at.left_out << " compressed files were not looked at: decompress and name them\n";
 }

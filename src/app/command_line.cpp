@@ -202,6 +202,8 @@ void add_audit_commands(CLI::App& app, parsed& p) {
     auto& verify = command(audit, p, "verify", "Check that no line of the audit trail was changed or removed",
                            [&p] { return audit_verify(p.common, p.audit); });
     add_file(verify, p);
+    add_key(verify, p, "--state", "state", "directory",
+            "State directory: the trail is there unless [audit] file is set", "DIR");
     verify.add_option("--head", p.audit.head, "A head that was noted elsewhere: its line must be there unchanged")
         ->type_name("SEQ:HASH");
     verify.add_flag("--json", p.audit.as_json, "As JSON");

@@ -117,7 +117,13 @@ def test_rotation_while_it_runs(make_proxy):
     assert lines(proxy)[0]["seq"] == before.count("\n") + 1
     good = verify(proxy)
     assert good.returncode == 0 and good.stdout.count("head: ") == 1, good.stdout + good.stderr
+    assert f"looked at: {older}\nlooked at: {trail}\n" in good.stdout
     assert verify(proxy, older, trail).returncode == 0
+    alone = verify(proxy, trail)
+    first = before.count("\n") + 1
+    assert alone.returncode == 0 and f"begins with line {first}: " in alone.stdout and "or was removed" in alone.stdout
+    noted = f"{first - 1}:" + json.loads(trail.read_text().splitlines()[0])["prev"]
+    assert verify(proxy, "--head", noted).returncode == 0 and verify(proxy, "--head", noted, trail).returncode == 1
     wrong = verify(proxy, trail, older)
     assert wrong.returncode == 1 and f"{older}:1: " in wrong.stderr
 
@@ -224,6 +230,17 @@ def test_a_daemon_that_cannot_write_it_does_not_start(emulator):
     finally:
         proxy.__exit__()
     assert done.returncode == 1 and "audit trail" in done.stderr
+
+
+def test_it_is_looked_for_in_the_state_directory_that_is_named(make_proxy, tmp_path):
+    proxy = make_proxy()
+    proxy.close_session(proxy.open_session())
+    other = tmp_path / "other.toml"
+    other.write_text("")  # that of somebody who does not run the daemon
+    unknown = verify(proxy, "-c", other)
+    assert unknown.returncode == 1 and "there is no audit trail at " in unknown.stderr
+    found = verify(proxy, "-c", other, "--state", proxy.dir / "state")
+    assert found.returncode == 0 and f"looked at: {trail_of(proxy)}\n" in found.stdout, found.stderr
 
 
 def test_off_is_off(make_proxy):

@@ -22,7 +22,7 @@ struct verdict {
 
     std::uint64_t lines = 0;      // that belong to the trail
     std::uint64_t torn = 0;       // unfinished lines that a later line vouches for: crashes
-    std::uint64_t first_seq = 0;  // 1: from the trail's beginning; greater: older files are not among these
+    std::uint64_t first_seq = 0;  // 1: from the trail's beginning; greater: what came before is not among these files
     std::string first_time;
     std::string last_time;
     audit::head last;
