@@ -98,6 +98,7 @@ result<void> open_trail::find_head() {
     if (::fstat(lines_.get(), &info) != 0) return failed("read");
     auto const size = static_cast<std::uint64_t>(info.st_size);
     bool const same = kept && kept_.inode == info.st_ino;
+    if (kept && !same) catch_up_with_renamed();
     if (same && kept_.size > size)
         log::error("the audit trail was cut: it is shorter than what was written",
                    {{"file", file_.string()}, {"bytes", size}, {"written", kept_.size}});
@@ -112,15 +113,36 @@ result<void> open_trail::find_head() {
         text.assign(tail, '\0');
     }
     if (!read_at(lines_.get(), from, text)) return failed("read");
-    std::string_view rest = text;
-    for (auto end = rest.find('\n'); end != std::string_view::npos; end = rest.find('\n')) {
-        auto const line = rest.substr(0, end);
+    torn_ = take_lines(text);
+    return {};
+}
+
+// What follows on from the head there counts. What is left: an unfinished line.
+std::string_view open_trail::take_lines(std::string_view text) {
+    for (auto end = text.find('\n'); end != std::string_view::npos; end = text.find('\n')) {
+        auto const line = text.substr(0, end);
         if (auto const facts = read_line(line); facts && facts->seq > kept_.head.seq)
             kept_.head = {facts->seq, hash_of(line)};
-        rest.remove_prefix(end + 1);
+        text.remove_prefix(end + 1);
     }
-    torn_ = rest;
-    return {};
+    return text;
+}
+
+// The file that the head tells of was renamed: after a crash between a line and its head there is a line in it whose
+// number must not be given again.
+void open_trail::catch_up_with_renamed() {
+    std::error_code ec;
+    auto const place = file_.has_parent_path() ? file_.parent_path() : std::filesystem::path(".");
+    for (std::filesystem::directory_iterator at(place, ec), end; !ec && at != end; at.increment(ec)) {
+        auto const& path = at->path();
+        if (!path.filename().string().starts_with(file_.filename().string())) continue;
+        struct stat info {};
+        if (::lstat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode) || info.st_ino != kept_.inode) continue;
+        descriptor const fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+        std::string text(tail, '\0');
+        if (fd.get() >= 0 && read_at(fd.get(), kept_.size, text)) (void)take_lines(text);
+        return;
+    }
 }
 
 result<void> open_trail::add(std::string_view line, std::string_view before) {

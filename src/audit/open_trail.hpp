@@ -45,6 +45,8 @@ class open_trail {
   private:
     explicit open_trail(std::filesystem::path file) : file_(std::move(file)) {}
     [[nodiscard]] result<void> find_head();
+    std::string_view take_lines(std::string_view text);
+    void catch_up_with_renamed();
     [[nodiscard]] error failed(std::string_view doing) const;
 
     std::filesystem::path file_;

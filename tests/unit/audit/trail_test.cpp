@@ -156,6 +156,20 @@ TEST_CASE("a head that is behind, as a crash leaves it, catches up") {
     CHECK(t.verify().last.seq == 3);
 }
 
+TEST_CASE("a head that is behind catches up with a file that was renamed before the next line") {
+    trail_file t;
+    t.write(1);
+    auto const behind = t.text("audit.jsonl.head");
+    t.write(1);
+    t.replace(behind, "audit.jsonl.head");
+    t.rename("audit.jsonl-20260504");
+    t.write(1);
+    auto const v = t.verify();
+    CHECK(v.good());
+    CHECK(v.lines == 3);
+    CHECK(v.last.seq == 3);
+}
+
 TEST_CASE("an unfinished line is marked, and the chain goes on") {
     trail_file t;
     t.write(2);
