@@ -29,6 +29,7 @@ foreach(line IN LISTS minimal)
 endforeach()
 file(WRITE ${PROJECT_BINARY_DIR}/package/jitproxy.toml "${conffile}")
 install(FILES ${PROJECT_BINARY_DIR}/package/jitproxy.toml DESTINATION /etc/jitproxy COMPONENT jitproxy EXCLUDE_FROM_ALL)
+install(FILES packaging/debian/jitproxy.logrotate DESTINATION /etc/logrotate.d RENAME jitproxy COMPONENT jitproxy EXCLUDE_FROM_ALL)
 set(JITPROXY_MAINTAINER "jitproxy maintainers <maintainers@jitproxy.example>" CACHE STRING "Who answers for the package")
 configure_file(packaging/debian/changelog.in ${PROJECT_BINARY_DIR}/package/changelog @ONLY)
 foreach(package jitproxy jitproxy-emulator)
@@ -65,7 +66,7 @@ set(CPACK_DEBIAN_COMPRESSION_TYPE xz)
 set(CPACK_DEBIAN_JITPROXY_PACKAGE_NAME jitproxy)
 set(CPACK_DEBIAN_JITPROXY_PACKAGE_DEPENDS "ca-certificates")
 set(CPACK_DEBIAN_JITPROXY_PACKAGE_RECOMMENDS "systemd | systemd-standalone-sysusers")
-set(CPACK_DEBIAN_JITPROXY_PACKAGE_SUGGESTS "jitproxy-emulator")
+set(CPACK_DEBIAN_JITPROXY_PACKAGE_SUGGESTS "jitproxy-emulator, logrotate")
 set(CPACK_COMPONENT_JITPROXY_DESCRIPTION "just-in-time permission for AI agents
 A local HTTP proxy for AI agents. An agent sends plain requests, with no token
 and no permission logic. When a protected API answers 403 and names the

@@ -1,6 +1,7 @@
 """The audit trail of the real daemon: who did what, in which order, and that nobody can change it unseen."""
 import json
 import os
+import pathlib
 import pwd
 import signal
 import subprocess
@@ -126,6 +127,24 @@ def test_rotation_while_it_runs(make_proxy):
     assert verify(proxy, "--head", noted).returncode == 0 and verify(proxy, "--head", noted, trail).returncode == 1
     wrong = verify(proxy, trail, older)
     assert wrong.returncode == 1 and f"{older}:1: " in wrong.stderr
+
+
+def test_the_rotation_that_the_package_brings(make_proxy, tmp_path):
+    proxy = make_proxy()
+    proxy.close_session(proxy.open_session())
+    before = trail_of(proxy).read_text()
+    shipped = pathlib.Path(__file__).parents[2] / "packaging/debian/jitproxy.logrotate"
+    config = tmp_path / "logrotate"
+    config.write_text(shipped.read_text().replace("/var/lib/jitproxy/", f"{proxy.dir}/state/"))
+    config.chmod(0o644)
+    done = subprocess.run(["/usr/sbin/logrotate", "--force", "--state", tmp_path / "status", config], timeout=60,
+                          capture_output=True, text=True)
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    older, = trail_of(proxy).parent.glob("audit.jsonl-*")
+    assert older.read_text() == before and not trail_of(proxy).exists()
+    proxy.close_session(proxy.open_session())
+    assert lines(proxy)[0]["seq"] == before.count("\n") + 1
+    assert verify(proxy).returncode == 0
 
 
 def test_a_crash_and_a_torn_line(make_proxy):
