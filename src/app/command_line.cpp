@@ -1,4 +1,7 @@
 // The one place that includes CLI11: arguments into options, options to a command.
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <functional>
@@ -227,9 +230,19 @@ void add_ca_commands(CLI::App& app, parsed& p) {
     add("rotate", "A new root, issuing CA and key in place of the old ones", ca_action::rotate);
 }
 
+// Whoever starts this may have closed one: what is opened next would get its number, and what is meant for people.
+void fill_standard_descriptors() {
+    int fd = -1;
+    do {
+        fd = ::open("/dev/null", O_RDWR);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0) ::close(fd);
+}
+
 }  // namespace
 
 int main_command(int argc, char** argv) {
+    fill_standard_descriptors();
     parsed p;
     p.common.variables = process_environment();
     CLI::App app{"Just-in-time permission for AI agents, without a line of code.", "jitproxy"};

@@ -29,10 +29,11 @@ class Unread(harness.Proxy):
     def __enter__(self):
         return self
 
-    def start(self):
+    def start(self, wrapper=()):
         self.config_file.write_text(harness.toml(self.config))
-        self.process = subprocess.Popen([harness.JITPROXY, "serve", "-c", self.config_file], env=self.environment(),
-                                        stdout=subprocess.DEVNULL, stderr=self.writer, stdin=subprocess.DEVNULL)
+        self.process = subprocess.Popen([*wrapper, harness.JITPROXY, "serve", "-c", self.config_file],
+                                        env=self.environment(), stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.DEVNULL, stderr=self.writer)
         while b"READY=1" not in self.manager.recv(4096).split(b"\n"):
             pass
         listeners = self.api_call("GET", "/v1/status")[1]["listeners"]
@@ -87,3 +88,11 @@ def test_a_log_that_nobody_reads_stops_nothing(emulator, full_at_the_start):
         assert told.count("were lost") == 1
         proxy.process.terminate()
         assert proxy.process.wait(harness.PATIENCE) == 0
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root sees the descriptors of a daemon")
+def test_a_closed_standard_error_is_no_other_file(emulator):
+    with Unread(emulator) as proxy:
+        proxy.start(["sh", "-c", 'exec "$@" 2>&-', "sh"])
+        assert os.readlink(f"/proc/{proxy.process.pid}/fd/2") == "/dev/null"
+        proxy.ask()
