@@ -76,7 +76,8 @@ struct opened_session {
     snapshot_ptr snapshot;  // holds the proxy secret
 };
 struct request_info {        // GET /v1/requests
-    std::string request_id;  // the AS's; "local-…" while it has none
+    std::string request_id;  // the AS's; the local id while it has none
+    std::string local_id;    // "local-…": the same from the first event to the last; a restart makes a new one
     std::string session_id;
     std::string api;
     std::string status;  // pending, approved, granted, denied, expired, refused, error

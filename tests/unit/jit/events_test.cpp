@@ -137,6 +137,29 @@ TEST_CASE("a decision names who sent it, also where the AS does not take it") {
     CHECK(outcome->one().status == permission_status::denied);
 }
 
+TEST_CASE("all events of a permission request have one id in common, whatever the authorization server calls it") {
+    world w;
+    auto const id = w.open();
+    w.as.ask.answers(state_of("req-A", request_status::pending));
+    (void)w.ask(id, "A");
+    w.clock.settle();
+    w.as.decision.answers(state_of("req-A", request_status::denied));
+    w.manager->deny(
+        "req-A", make_secret("user-1"), "no", [](result<request_info> const&) {}, alice);
+    w.clock.settle();
+    auto const local = std::string(w.events.last("request.asked").data.at("local_id").as_string());
+    CHECK(local.starts_with("local-"));
+    CHECK(w.events.last("request.pending").data.at("request_id") == "req-A");
+    for (auto const* type : {"request.pending", "decision.denied", "request.denied"})
+        CHECK(w.events.last(type).data.at("local_id") == json::value(local));
+    REQUIRE(w.manager->requests().size() == 1);
+    CHECK(w.manager->requests().front().local_id == local);
+    w.as.ask.answers(state_of("req-B", request_status::pending));
+    (void)w.ask(id, "B");
+    w.clock.settle();
+    CHECK(w.events.last("request.pending").data.at("local_id") != json::value(local));
+}
+
 TEST_CASE("where something stands against it, nothing is begun") {
     result<void> state;
     world w({.ready = [&state] { return state; }});
