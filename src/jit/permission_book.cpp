@@ -97,9 +97,12 @@ std::vector<request_info> permission_desk::list() const {
 }
 
 void permission_desk::token_used(std::string const& session_id, std::string const& grant_id) {
-    auto const* g = core_.grants.find(grant_id);
-    if (g == nullptr || g->session_id != session_id) return;  // it has ended meanwhile
-    json::object data{{"grant_id", g->id}, {"request_id", g->request_id}, {"origin", g->origin}};
+    json::object data{{"grant_id", grant_id}};
+    if (auto const* g = core_.grants.find(grant_id)) {  // else it has ended meanwhile; its token went out all the same
+        if (g->session_id != session_id) return;
+        data["request_id"] = g->request_id;
+        data["origin"] = g->origin;
+    }
     core_.emit("token.used", session_id, std::move(data), {.who = actor::kind::session});
 }
 

@@ -138,7 +138,7 @@ class task_manager {
     void bearer_refused(std::string const& session_id, std::uint64_t generation, std::string const& grant_id,
                         callback<snapshot_ptr> done);
 
-    // The token of this grant has gone to the API. Workers tell it until a snapshot says that it is known.
+    // The token of this grant goes to the API for the first time (first_use()); the grant may have ended meanwhile.
     void token_used(std::string const& session_id, std::string const& grant_id);
 
     // The AS port has other secrets of the same agents: those without a token try at once.

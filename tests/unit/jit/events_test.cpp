@@ -71,11 +71,24 @@ TEST_CASE("the first use of a token is told once, by whoever sends it first") {
     CHECK_FALSE(first_use(again->one().used));
     CHECK_FALSE(first_use(nullptr));
     w.manager->token_used("ses_other", granted.grant_id);
-    w.manager->token_used(id, "grt_other");
     CHECK(w.events.count("token.used") == 0);
     w.manager->token_used(id, granted.grant_id);
     CHECK(w.events.count("token.used") == 1);
     CHECK(w.events.last("token.used").data.at("request_id") == "req-A");
+}
+
+TEST_CASE("the first use of a token is told also where its grant has ended meanwhile") {
+    world w;
+    auto const id = w.open();
+    auto const granted = w.grant(id, "A", "scoped-A");
+    w.manager->bearer_refused(id, 1, granted.grant_id, [](result<snapshot_ptr> const&) {});
+    w.clock.settle();
+    w.manager->token_used(id, granted.grant_id);
+    REQUIRE(w.events.count("token.used") == 1);
+    auto const told = w.events.last("token.used");
+    CHECK(told.session_id == id);
+    CHECK(told.data == json::object{{"grant_id", granted.grant_id}});
+    CHECK(told.who.who == actor::kind::session);
 }
 
 TEST_CASE("an automatic session is opened by itself, and an idle one closed by the daemon") {
