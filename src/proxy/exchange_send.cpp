@@ -34,7 +34,7 @@ net::task<exchange_driver::event> exchange_driver::send(jit::send_request order)
     if (client_.cut) co_return jit::client_left{};
     if (!opened) co_return failed_with(opened.error());
 
-    if (!order.unused_grant.empty()) worker_.control.token_used(session_->session_id, std::move(order.unused_grant));
+    if (jit::first_use(order.used)) worker_.control.token_used(session_->session_id, std::move(order.grant_id));
     if (!order.bearer && http::authenticates_connection(*request_.head)) own_ = true;
     http::outgoing_request outgoing;
     outgoing.path = request_.path;
