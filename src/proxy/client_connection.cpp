@@ -56,7 +56,6 @@ net::task<> client_connection::serve() {
         auto const state = co_await read_head();
         if (state == head_state::failed) worker_.over(record_);
         if (state != head_state::ready) break;
-        traffic::add(worker_.counts.requests);
         auto const then = co_await handle_request();
         worker_.over(record_);
         wipe(head_bytes_);  // it may hold proxy credentials

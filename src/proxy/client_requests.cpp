@@ -183,7 +183,7 @@ net::task<client_connection::after> client_connection::tunnel(http::request_targ
     if (!told) co_return after::close;
     record_.status = 200;
     record_.outcome = outcome::tunneled;
-    traffic::add(worker_.counts.tunnels);
+    add(worker_.counts.tunnels);
     record_.method = "CONNECT";  // the head goes now
     std::string().swap(head_bytes_);
     client_side const side{worker_, waker_, limit_, stream_, cut_, served_, own_, record_};

@@ -139,7 +139,7 @@ net::task<result<jit::request_ready>> exchange_driver::prepare() {
 }
 
 net::task<exchange_driver::event> exchange_driver::ask(jit::ask_permission order) {
-    traffic::add(worker_.counts.escalations);
+    add(worker_.counts.escalations);
     client_.record.escalated = true;
     auto const since = worker_.now();
     auto const leave = [&]() -> event {
