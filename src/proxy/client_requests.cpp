@@ -199,7 +199,7 @@ net::task<client_connection::after> client_connection::intercept(http::authority
     if (!context) co_return co_await reject(context.error());
     bool const told = co_await send_all(std::string(tunnel_established));
     if (!told) co_return after::close;
-    record_.status = 200;
+    record_.silent = true;  // what comes inside is told, each for itself; where nothing does, nothing was asked for
 
     auto& buffer = stream_.buffer();
     limit_.expires_after(worker_.options.timeouts.client_idle);
@@ -228,12 +228,14 @@ net::task<client_connection::after> client_connection::intercept(http::authority
         tunnel.name_mismatch = !named.empty() && named != authority.host && named != authority.host + '.';
     }
     inside_.emplace(std::move(tunnel));
-    record_.silent = true;
     co_return after::next_request;
 }
 
 net::task<bool> client_connection::accept_tls(http::authority const& authority, net::ssl_ctx_ptr context) {
-    if (!stream_.start_tls_accept(context.get())) co_return false;
+    if (!stream_.start_tls_accept(context.get())) {
+        worker_.counts.failed(errc::internal);
+        co_return false;
+    }
     limit_.expires_after(worker_.options.timeouts.tls_handshake);
     for (;;) {
         auto const step = stream_.handshake();
@@ -241,11 +243,16 @@ net::task<bool> client_connection::accept_tls(http::authority const& authority, 
         if (step.status != net::io_status::blocked) {
             log::info("TLS handshake with a client failed; does it trust the local CA?",
                       {{"host", authority.host}, {"reason", stream_.handshake_error().detail}});
+            worker_.counts.failed(errc::tls_failed);
             co_return false;
         }
         stream_.wait_read();
         co_await waker_.wait();
-        if (cut_ || limit_.expired()) co_return false;
+        if (cut_) co_return false;
+        if (limit_.expired()) {
+            worker_.counts.failed(errc::client_timeout);
+            co_return false;
+        }
     }
     limit_.never();
     co_return true;

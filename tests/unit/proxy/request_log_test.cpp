@@ -250,6 +250,33 @@ TEST_CASE("a tunnel has its line when it ends, with what went through it") {
     CHECK(n.apis.find(no_api)->second.duration.total() == 0);  // hours of a tunnel say nothing of requests
 }
 
+TEST_CASE("an intercepted CONNECT that comes to nothing is no request") {
+    request_lines const told;
+    auto o = protect();
+    o.intercept = true;
+    rig r(o);
+    auto client = r.client();
+    client.send("CONNECT " + r.site.at() + " HTTP/1.1\r\nHost: x\r\n\r\n");
+    CHECK(client.read_head().starts_with("HTTP/1.1 200 "));
+    std::map<errc, std::uint64_t> expected;
+    SECTION("the client leaves") {
+        client.close();
+    }
+    SECTION("the handshake fails") {
+        expected[errc::tls_failed] = 1;
+        client.send({"\x16\x03\x01\x00\x05hello", 10});
+        CHECK(client.gone());
+    }
+    REQUIRE(r.open_connections_become(0));  // what was to be told is told
+    CHECK(told.count() == 0);
+    auto const n = r.counters();
+    CHECK(n.error_codes == expected);
+    for (auto const& [api, of] : n.apis) {
+        CHECK(of.duration.total() == 0);
+        for (auto const requests : of.requests) CHECK(requests == 0);
+    }
+}
+
 TEST_CASE("which requests get a line, and that all of them count") {
     request_lines const told;
     auto o = protect();
