@@ -89,6 +89,7 @@ bool worker::accept_some(acceptor& from) {
 void worker::take(int socket) {
     add(counts.connections);
     auto place = admit(socket);
+    if (!place) counts.failed(place.error().code);
     // One that may not connect is told why, unless there are many of them: then it is closed without a word.
     if (!place && ++refused_ > most_refused) {
         --refused_;

@@ -71,6 +71,7 @@ class client_connection {
     net::task<> run();
     net::task<> serve();
     net::task<> refuse();
+    void end_request();  // counts it, once
     net::task<head_state> read_head();
     net::task<after> handle_request();
     net::task<after> handle_connect(http::request_target target);

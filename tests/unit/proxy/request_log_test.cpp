@@ -15,19 +15,24 @@ namespace {
 std::mutex guard;
 std::condition_variable more;
 std::vector<std::string> lines;
+std::string_view defect;  // who logs this fails with an exception
 
 // Lines of requests, from a worker's thread.
 struct request_lines {
     request_lines() {
         lines.clear();
         log::capture([](std::string_view line) {
+            if (!defect.empty() && line.find(defect) != line.npos) throw std::runtime_error("played");
             if (line.find(" info request ") == line.npos) return;
             std::lock_guard const lock(guard);
             lines.emplace_back(line.substr(line.find("request ")));
             more.notify_all();
         });
     }
-    ~request_lines() { log::capture(nullptr); }
+    ~request_lines() {
+        log::capture(nullptr);
+        defect = {};
+    }
     request_lines(request_lines const&) = delete;
     request_lines& operator=(request_lines const&) = delete;
 
@@ -181,6 +186,26 @@ TEST_CASE("what the proxy answers itself names the error") {
         for (auto const* field : {"status=502", "outcome=failed", "error=connection_closed"}) CHECK(has(line, field));
         CHECK(r.counters().errors == 1);
     }
+}
+
+TEST_CASE("a request that ends by a defect of the proxy counts once, and has its line") {
+    request_lines const told;
+    defect = "permission signal cannot be understood";
+    rig r(protect());
+    auto client = r.client();
+    client.send(r.get("/doc"));
+    auto site = r.site.accept();
+    (void)site.read_head();
+    site.send("HTTP/1.1 403 Forbidden\r\nInsufficient-Authorization-Details: !\r\nContent-Length: 0\r\n\r\n");
+    CHECK(client.gone());
+    auto const line = told.at(0);
+    INFO(line);
+    for (auto const* field : {"api=site", "path=/doc", "outcome=failed", "error=internal"}) CHECK(has(line, field));
+    CHECK(line.find("status=") == std::string::npos);  // no answer was sent
+    REQUIRE(r.open_connections_become(0));
+    CHECK(told.count() == 1);
+    CHECK(count_of(r, "site", outcome::failed) == 1);
+    CHECK(r.counters().error_codes == std::map<errc, std::uint64_t>{{errc::internal, 1}});
 }
 
 TEST_CASE("an answer that breaks off has failed, whatever its status said") {
