@@ -1,5 +1,7 @@
 #include "jitproxy/proxy/exchange_driver.hpp"
 
+#include <array>
+
 #include "jitproxy/base/encoding.hpp"
 #include "jitproxy/base/log.hpp"
 #include "jitproxy/http/reply.hpp"
@@ -196,18 +198,21 @@ net::task<exchange_driver::event> exchange_driver::refresh(jit::refresh_bearer o
     co_return jit::bearer_refreshed{session};
 }
 
-net::task<exchange_driver::event> exchange_driver::answer(error what) {
+net::task<exchange_driver::event> exchange_driver::answer(error what, jit::permission_outcome const* sought) {
     client_.record.fail(what.code);
     log::debug("answered by the proxy",
                {{"code", name_of(what.code)}, {"detail", what.detail}, {"origin", request_.to.origin}});
     count_bytes();
     upstream_.reset();
     if (!body_.complete() || worker_.draining) keep_alive_ = false;
+    std::array<http::extra_field, 2> extra;
+    auto const extras = sought != nullptr ? put_outcome(*sought, extra) : 0;
     std::string text;
     http::write_error_reply(text, what,
                             {.head_only = request_.head->method == "HEAD",
                              .keep_alive = keep_alive_ && http::keeps_alive(*request_.head),
-                             .date = worker_.date()});
+                             .date = worker_.date(),
+                             .extra = {extra.data(), extras}});
     std::string_view const piece = text;
     answer_begun_ = true;
     auto status = down_.send(client_.stream, {&piece, 1});

@@ -378,3 +378,21 @@ TEST_CASE("an upgrade that needs permission: asked for at the handshake, then by
     site.send("bye");  // half-closed: this way is still open
     CHECK(client.read(3) == "bye");
 }
+
+TEST_CASE("what came of the permission is told also where the API's own 403 has broken off") {
+    rig r(protect());
+    r.as.decision = request_status::denied;
+    auto client = r.client();
+    client.send(r.get("/doc"));
+    auto site = r.site.accept();
+    (void)site.read_head();
+    auto answer = wants("doc", "half of what was announced");
+    site.send(answer.substr(0, answer.size() - 10));
+    site.close();
+    auto const head = client.read_head();
+    INFO(head);
+    CHECK(head.starts_with("HTTP/1.1 502 "));
+    CHECK(head.find("\r\nJIT-Request-Status: denied\r\n") != std::string::npos);
+    CHECK(head.find("\r\nJIT-Request-Id: req-1\r\n") != std::string::npos);
+    CHECK(head.find("error=connection_terminated") != std::string::npos);
+}
