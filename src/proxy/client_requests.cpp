@@ -57,7 +57,6 @@ net::task<client_connection::after> client_connection::handle_request() {
     record_.session_id = session_id;
     auto planned = plan(*target, std::move(session_id));
     if (!planned) co_return co_await reject(planned.error());
-    if (planned->to.api) record_.api = &worker_.counts.of(planned->to.api->name);
     client_side const side{worker_, waker_, limit_, stream_, cut_, served_, own_, record_};
     exchange_driver driver(side, std::move(*planned));
     bool const keep = co_await driver.run();
@@ -110,7 +109,7 @@ result<void> client_connection::resolve_inside(http::request_target& target) con
     return {};
 }
 
-result<exchange_request> client_connection::plan(http::request_target const& target, std::string session_id) const {
+result<exchange_request> client_connection::plan(http::request_target const& target, std::string session_id) {
     auto const& rules = *worker_.route.rules;
     exchange_request planned;
     planned.head = &head_;
@@ -130,9 +129,13 @@ result<exchange_request> client_connection::plan(http::request_target const& tar
         }
     }
     auto const route = rules.route_request(planned.to.authority);
-    if (!route) return route.error();
+    if (!route) {
+        belongs_to(rules.api_of_host(planned.to.authority));
+        return route.error();
+    }
     if (route->kind == policy::route_kind::protected_api) {
         planned.to.api = route->api;
+        belongs_to(route->api);
         if (planned.to.scheme == http::scheme::http && !route->api->allow_plain_http)
             return make_error(errc::plain_http_denied, "the API \"" + route->api->name +
                                                            "\" would get its bearer over plain HTTP: use https, or set "
@@ -149,17 +152,26 @@ result<exchange_request> client_connection::plan(http::request_target const& tar
     return planned;
 }
 
+void client_connection::belongs_to(policy::api_ptr const& api) {
+    if (!api) return;
+    if (counted_api_ != api) {
+        counted_in_ = &worker_.counts.of(api->name);
+        counted_api_ = api;
+    }
+    record_.api = counted_in_;
+}
+
 net::task<client_connection::after> client_connection::handle_connect(http::request_target target) {
     if (inside_)
         co_return co_await reject(make_error(errc::bad_target, "CONNECT inside an intercepted tunnel is not served"));
     if (body_pending_) co_return co_await reject(make_error(errc::malformed_request, "CONNECT has no body"));
     auto identity = co_await identify();
     if (!identity) co_return co_await reject(identity.error());
-    auto const route = worker_.route.rules->route_connect(target.authority);
-    if (!route) co_return co_await reject(route.error());
     record_.session_id = *identity;
+    auto const route = worker_.route.rules->route_connect(target.authority);
+    belongs_to(route ? route->api : worker_.route.rules->api_of_host(target.authority));
+    if (!route) co_return co_await reject(route.error());
     if (route->kind == policy::route_kind::protected_api) {
-        record_.api = &worker_.counts.of(route->api->name);
         co_return co_await intercept(target.authority, std::move(*identity));
     }
 

@@ -275,6 +275,32 @@ TEST_CASE("a tunnel has its line when it ends, with what went through it") {
     CHECK(n.apis.find(no_api)->second.duration.total() == 0);  // hours of a tunnel say nothing of requests
 }
 
+TEST_CASE("what policy refuses of an API's is counted as that API's") {
+    request_lines const told;
+    auto o = protect();
+    o.plain_http = false;
+    rig r(o);
+    auto client = r.client();
+    errc expected = errc::port_denied;
+    SECTION("a bearer over plain HTTP") {
+        expected = errc::plain_http_denied;
+        client.send(r.get("/doc"));
+    }
+    SECTION("a port that is none of its own") {
+        client.send("GET http://localhost:1/doc HTTP/1.1\r\nHost: x\r\n\r\n");
+    }
+    SECTION("a tunnel to such a port") {
+        client.send("CONNECT localhost:1 HTTP/1.1\r\nHost: x\r\n\r\n");
+    }
+    CHECK(client.read_head().starts_with("HTTP/1.1 403 "));
+    auto const line = told.at(0);
+    INFO(line);
+    CHECK(has(line, "api=site"));
+    CHECK(has(line, "error=" + std::string(name_of(expected))));
+    CHECK(count_of(r, "site", outcome::rejected) == 1);
+    CHECK(count_of(r, no_api, outcome::rejected) == 0);
+}
+
 TEST_CASE("an intercepted CONNECT that comes to nothing is no request") {
     request_lines const told;
     auto o = protect();

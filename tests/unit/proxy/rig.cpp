@@ -165,7 +165,7 @@ rig::rig(rig_options o) {
     api.name = "site";
     api.hosts = {*policy::host_pattern::parse("localhost")};
     api.ports = {site.port()};
-    api.allow_plain_http = true;
+    api.allow_plain_http = o.plain_http;
     std::vector<policy::api> apis;
     if (o.protect) apis.push_back(api);
     policy::egress egress;

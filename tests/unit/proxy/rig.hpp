@@ -106,6 +106,7 @@ class forgetful_journal final : public jit::journal {
 
 struct rig_options {
     bool protect = false;    // localhost is a protected API, over plain HTTP
+    bool plain_http = true;  // that may be so
     bool intercept = false;  // there is a local CA, for localhost
     bool session_required = false;
     bool deny_by_default = false;
