@@ -188,7 +188,7 @@ net::task<client_connection::after> client_connection::tunnel(http::request_targ
     to.scheme = http::scheme::https;
     to.origin = http::origin_of(to.scheme, to.authority);
     auto upstream = co_await worker_.upstreams.connect(to, false, waker_, limit_);
-    record_.queue = std::chrono::duration_cast<std::chrono::microseconds>(worker_.now() - record_.began);
+    record_.queue = worker_.since(record_.began);
     if (cut_) co_return after::close;
     if (!upstream) co_return co_await reject(upstream.error());
     bool const told = co_await send_all(std::string(tunnel_established));

@@ -92,13 +92,8 @@ void exchange_driver::note(event const& e) {
     }
 }
 
-void exchange_driver::add_time(std::chrono::microseconds& to, steady_time since) const {
-    to += std::chrono::duration_cast<std::chrono::microseconds>(worker_.now() - since);
-}
-
 void exchange_driver::end_asking(escalation how, steady_time since) {
-    std::chrono::microseconds waited{0};
-    add_time(waited, since);
+    auto const waited = worker_.since(since);
     client_.record.approval += waited;
     worker_.counts.escalated(how, waited);
 }
@@ -121,13 +116,13 @@ net::task<result<jit::request_ready>> exchange_driver::prepare() {
             co_await client_.waker.wait();
             if (client_.cut) co_return make_error(errc::shutting_down, "the proxy is stopping");
         }
-        add_time(client_.record.queue, since);
+        client_.record.queue += worker_.since(since);
         auto session = opened.take();
         if (!session) co_return session.error();
         session_ = std::move(*session);
     }
     if (session_) client_.served = session_->session_id;
-    if (session_) client_.record.session_id = session_->session_id;
+    if (session_ && request_.session_id.empty()) client_.record.session_id = session_->session_id;
     if (!session_) co_return make_error(errc::session_unknown, "this session is closed");
     if (!session_->accepts()) co_return session_->refusal();
     worker_.note_use(session_->session_id);

@@ -204,7 +204,7 @@ void worker::tell_connections() {
 
 void worker::over(request_record const& r) {
     if (r.silent) return;
-    auto const duration = std::chrono::duration_cast<std::chrono::microseconds>(now() - r.began);
+    auto const duration = since(r.began);
     auto& row = r.api != nullptr ? *r.api : counts.of_none();
     add(row.requests[static_cast<std::size_t>(r.outcome)]);
     if (r.outcome != outcome::tunneled && r.status != 101) row.duration.observe(duration);

@@ -77,7 +77,6 @@ class exchange_driver {
     void release_upstream();
     void count_bytes();  // of the attempt so far
     void note(event const& e);
-    void add_time(std::chrono::microseconds& to, steady_time since) const;
     void end_asking(escalation how, steady_time since);
 
     client_side client_;
