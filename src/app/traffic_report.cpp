@@ -111,14 +111,16 @@ json::object traffic_counters(proxy::counters const& n) {
         if (n.escalation_results[i] > 0)
             escalations[to_string(static_cast<proxy::escalation>(i))] = n.escalation_results[i];
     json::object outcomes;
+    std::uint64_t requests = 0;
     for (std::size_t i = 0; i != proxy::outcome_count; ++i) {
         std::uint64_t sum = 0;
         for (auto const& [api, of] : n.apis) sum += of.requests[i];
+        requests += sum;
         if (sum > 0) outcomes[to_string(static_cast<proxy::outcome>(i))] = sum;
     }
     return {{"connections", n.connections},
             {"open_connections", n.open_connections},
-            {"requests", n.requests},
+            {"requests", requests},
             {"tunnels", n.tunnels},
             {"escalations", n.escalations},
             {"errors", n.errors},

@@ -4,18 +4,20 @@ namespace jitproxy {
 
 namespace {
 
-bool continues(char c) {
+bool continues(char c) noexcept {
     return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U;
 }
 
 }  // namespace
 
+std::string_view cut(std::string_view text, std::size_t longest) noexcept {
+    if (text.size() <= longest) return text;
+    while (longest > 0 && continues(text[longest])) --longest;
+    return text.substr(0, longest);
+}
+
 std::string one_line(std::string_view text, std::size_t longest) {
-    if (text.size() > longest) {
-        while (longest > 0 && continues(text[longest])) --longest;
-        text = text.substr(0, longest);
-    }
-    std::string line(text);
+    std::string line(cut(text, longest));
     for (std::size_t i = 0; i < line.size(); ++i) {
         auto const c = static_cast<unsigned char>(line[i]);
         if (c < 0x20 || c == 0x7F) line[i] = ' ';

@@ -36,6 +36,7 @@ json::object closed_document(jit::session_info const& s) {
 json::object request_document(jit::request_info const& r) {
     return {
         {"request_id", r.request_id},
+        {"local_id", r.local_id},
         {"session_id", r.session_id},
         {"api", r.api},
         {"status", r.status},

@@ -142,6 +142,7 @@ void write_error_reply(std::string& out, error const& e, reply_options const& op
                  proxy_status_value(mapping.proxy_status, e.detail.empty() ? mapping.title : e.detail));
     if (mapping.status == 407) append_field(out, "Proxy-Authenticate", "Basic realm=\"jitproxy\"");
     if (auto const wait = retry_after_of(e); wait > 0) append_field(out, "Retry-After", std::to_string(wait));
+    for (auto const& [name, value] : options.extra) append_field(out, name, value);
     finish(out, "application/problem+json", problem_json(e), options);
 }
 

@@ -43,10 +43,7 @@ exchange_action exchange::on(request_ready const& e) {
     // find it enough, permission is sought as ever, and the next attempt carries the scoped token: that is what the
     // API asked for.
     if (keep_authorization_) return send_own();
-    if (e.grant != nullptr && e.grant->token) {
-        grant_in_use_ = e.grant->grant_id;
-        return send(e.grant->token, e.grant->used);
-    }
+    if (e.grant != nullptr && e.grant->token) return send_with_grant(e.grant->token, e.grant->grant_id, e.grant->used);
     if (!session_->bearer) {  // taken up again after a restart: its first bearer is on the way
         bearer_renewed_ = true;
         state_ = state::refreshing;
@@ -108,10 +105,9 @@ exchange_action exchange::on(permission_decided const& e) {
     if (!outcome.token) return illegal("permission_decided: granted without a token");
     if (!replayable_) return relay(granted_for_next_time(outcome));
     ++permissions_;
-    grant_in_use_ = outcome.grant_id;
     fresh_grant_ = !outcome.cached;
     granted_needs_ = std::move(needs_);
-    return send(outcome.token, outcome.used);
+    return send_with_grant(outcome.token, outcome.grant_id, outcome.used);
 }
 
 exchange_action exchange::on(bearer_refreshed const& e) {
@@ -121,6 +117,7 @@ exchange_action exchange::on(bearer_refreshed const& e) {
     if (!*e.session) return illegal("bearer_refreshed without a session");
     session_ = *e.session;
     grant_in_use_.clear();
+    used_.reset();
     fresh_grant_ = false;
     if (!session_->accepts()) return answer(closed());
     if (!replayable_)
@@ -142,7 +139,7 @@ exchange_action exchange::on(upstream_failed const& e) {
     // way. Only what may be repeated is, since nobody can prove that the origin did not act on it.
     if (e.reused_connection && e.nothing_received && e.replayable && safe_to_repeat_ && !connection_renewed_) {
         connection_renewed_ = true;
-        return send_request{bearer_, true, {}};
+        return send_request{bearer_, true, grant_in_use_, used_};
     }
     return answer(e.what);
 }
@@ -166,11 +163,18 @@ exchange_action exchange::send_own() {
     return send(session_->bearer);
 }
 
-exchange_action exchange::send(secret_ptr bearer, std::shared_ptr<std::atomic<bool>> const& used) {
+exchange_action exchange::send_with_grant(secret_ptr token, std::string grant_id,
+                                          std::shared_ptr<std::atomic<bool>> used) {
+    grant_in_use_ = std::move(grant_id);
+    used_ = std::move(used);
+    return send(std::move(token));
+}
+
+exchange_action exchange::send(secret_ptr bearer) {
     state_ = state::sent;
     bearer_ = std::move(bearer);
     connection_renewed_ = false;
-    return send_request{bearer_, false, first_use(used) ? grant_in_use_ : std::string{}};
+    return send_request{bearer_, false, grant_in_use_, used_};
 }
 
 exchange_action exchange::relay() {

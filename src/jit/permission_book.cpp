@@ -37,7 +37,9 @@ void permission_desk::decide(bool approve, std::string const& request_id, secret
     }
     auto const decided = while_alive(core_.alive, [this, e = it->second, done = std::move(done), approve, words,
                                                    who](result<request_state> const& answer) {
-        json::object told{{"request_id", e->machine.known().request_id}, {"words", one_line(words, longest_reason)}};
+        json::object told{{"request_id", e->machine.known().request_id},
+                          {"local_id", e->local_id},
+                          {"words", one_line(words, longest_reason)}};
         if (answer.has_error()) told["error"] = name_of(answer.error().code);
         core_.emit(answer.has_error() ? (approve ? "decision.approval_failed" : "decision.denial_failed")
                                       : (approve ? "decision.approved" : "decision.denied"),
@@ -74,6 +76,7 @@ request_info permission_desk::info_of(permission_entry const& e) const {
     auto const& known = e.machine.known();
     request_info info;
     info.request_id = known.request_id.empty() ? e.local_id : known.request_id;
+    info.local_id = e.local_id;
     info.session_id = e.session_id;
     info.api = e.api;
     info.status = e.machine.status();
@@ -94,15 +97,19 @@ std::vector<request_info> permission_desk::list() const {
 }
 
 void permission_desk::token_used(std::string const& session_id, std::string const& grant_id) {
-    auto const* g = core_.grants.find(grant_id);
-    if (g == nullptr || g->session_id != session_id) return;  // it has ended meanwhile
-    json::object data{{"grant_id", g->id}, {"request_id", g->request_id}, {"origin", g->origin}};
+    json::object data{{"grant_id", grant_id}};
+    if (auto const* g = core_.grants.find(grant_id)) {  // else it has ended meanwhile; its token went out all the same
+        if (g->session_id != session_id) return;
+        data["request_id"] = g->request_id;
+        data["origin"] = g->origin;
+    }
     core_.emit("token.used", session_id, std::move(data), {.who = actor::kind::session});
 }
 
 void permission_desk::tell(permission_entry const& e, std::string const& what, actor who) const {
     auto const info = info_of(e);
     json::object data{{"request_id", info.request_id},
+                      {"local_id", info.local_id},
                       {"api", info.api},
                       {"origin", e.origin},
                       {"status", info.status},

@@ -20,7 +20,7 @@ struct permission_entry {
     permission_entry(scheduler& clock, permission_timing timing) : machine(timing), wake(clock) {}
 
     std::string key;
-    std::string local_id;  // until the AS has given one
+    std::string local_id;  // what joins its events, whatever the AS calls it; its id until the AS has given one
     std::string session_id;
     std::string origin;
     std::string needs;  // canonical

@@ -74,7 +74,8 @@ token_machine::action token_machine::fetched(access_token token, steady_time now
 
 token_machine::action token_machine::fetch_failed(error what, steady_time now) {
     fetching_ = false;
-    if (std::exchange(mended_meanwhile_, false)) return fetch();
+    // Where the AS has said when to come back, that holds for the new credentials too.
+    if (std::exchange(mended_meanwhile_, false) && what.retry_after == 0) return fetch();
     auto const pause = pauses_.next(what.retry_after);
     wake_at_ = now + pause;
     not_before_ = now + (what.retry_after > 0 ? pause : std::min(pause, demand_pause));

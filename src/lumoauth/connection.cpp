@@ -110,7 +110,8 @@ asio::awaitable<result<void>> connection::open(location const& at, addresses con
         timed_out_ = false;
         limit(until);
         auto const [ec] = co_await socket_.async_connect(asio::ip::tcp::endpoint{to[i], at.authority.port}, use_tuple);
-        if (!ec) {
+        // A connect may be done when the alarm has closed the socket under it.
+        if (!ec && !timed_out_) {
             error_code ignored;
             socket_.set_option(asio::ip::tcp::no_delay{true}, ignored);
             socket_.non_blocking(true, ignored);  // for send()

@@ -42,29 +42,37 @@ rules::rules(std::vector<api> apis, egress e, address_guard guard) : egress_(std
     }
 }
 
-result<api_ptr> rules::find_api(http::authority const& destination) const {
-    api_ptr found;
-    api_ptr other_port;  // protects the host, but on other ports
+rules::match rules::find_host(http::authority const& destination) const {
+    match found;
     auto const look = [&](index const& in, std::string_view name) {
         auto const it = in.find(name);
         if (it == in.end()) return false;
         for (auto const& a : it->second) {
             if (std::find(a->ports.begin(), a->ports.end(), destination.port) != a->ports.end()) {
-                found = a;
+                found = {a, true};
                 return true;
             }
-            if (!other_port) other_port = a;
+            if (!found.api) found.api = a;
         }
         return false;
     };
     if (!look(exact_, one_spelling(destination.host)) && !destination.is_ip && !suffix_.empty())
         for_each_parent(destination.host, [&](std::string_view parent) { return look(suffix_, parent); });
-    if (!found && other_port)
-        return make_error(errc::port_denied, text_of(destination) + " is a host of the protected API \"" +
-                                                 other_port->name + "\", which is served on port " +
-                                                 ports_of(*other_port) +
-                                                 " only; where this port belongs to it too, add it to [[api]] ports");
     return found;
+}
+
+api_ptr rules::api_of_host(http::authority const& destination) const {
+    return find_host(destination).api;
+}
+
+result<api_ptr> rules::find_api(http::authority const& destination) const {
+    auto found = find_host(destination);
+    if (found.api && !found.on_port)
+        return make_error(errc::port_denied, text_of(destination) + " is a host of the protected API \"" +
+                                                 found.api->name + "\", which is served on port " +
+                                                 ports_of(*found.api) +
+                                                 " only; where this port belongs to it too, add it to [[api]] ports");
+    return std::move(found.api);
 }
 
 bool rules::egress_allows(std::string_view host) const noexcept {

@@ -39,6 +39,13 @@ net::task<> client_connection::run() {
             co_await refuse();
     } catch (std::exception const& e) {
         log::error("connection ended by a defect", {{"what", e.what()}});
+        auto const sent = record_.status;  // nothing more is
+        record_.fail(errc::internal);
+        record_.status = sent;
+        if (record_.began == steady_time{} || record_.silent)
+            worker_.counts.failed(errc::internal);  // no request was under way
+        else
+            end_request();
     }
     stream_.close();
     worker_.remove(this);
@@ -46,19 +53,22 @@ net::task<> client_connection::run() {
 
 net::task<> client_connection::refuse() {
     (void)co_await reject(place_.error());
-    worker_.counts.failed(place_.error().code);
+    record_.restart();  // it was no request
     co_await linger();
+}
+
+void client_connection::end_request() {
+    worker_.over(record_);
+    record_.restart();
 }
 
 net::task<> client_connection::serve() {
     for (unsigned turns = 1; !cut_; ++turns) {
-        record_.restart();
         auto const state = co_await read_head();
-        if (state == head_state::failed) worker_.over(record_);
+        if (state == head_state::failed) end_request();
         if (state != head_state::ready) break;
-        traffic::add(worker_.counts.requests);
         auto const then = co_await handle_request();
-        worker_.over(record_);
+        end_request();
         wipe(head_bytes_);  // it may hold proxy credentials
         head_bytes_.clear();
         if (then == after::close) break;

@@ -57,7 +57,6 @@ net::task<client_connection::after> client_connection::handle_request() {
     record_.session_id = session_id;
     auto planned = plan(*target, std::move(session_id));
     if (!planned) co_return co_await reject(planned.error());
-    if (planned->to.api) record_.api = &worker_.counts.of(planned->to.api->name);
     client_side const side{worker_, waker_, limit_, stream_, cut_, served_, own_, record_};
     exchange_driver driver(side, std::move(*planned));
     bool const keep = co_await driver.run();
@@ -110,7 +109,7 @@ result<void> client_connection::resolve_inside(http::request_target& target) con
     return {};
 }
 
-result<exchange_request> client_connection::plan(http::request_target const& target, std::string session_id) const {
+result<exchange_request> client_connection::plan(http::request_target const& target, std::string session_id) {
     auto const& rules = *worker_.route.rules;
     exchange_request planned;
     planned.head = &head_;
@@ -130,9 +129,13 @@ result<exchange_request> client_connection::plan(http::request_target const& tar
         }
     }
     auto const route = rules.route_request(planned.to.authority);
-    if (!route) return route.error();
+    if (!route) {
+        belongs_to(rules.api_of_host(planned.to.authority));
+        return route.error();
+    }
     if (route->kind == policy::route_kind::protected_api) {
         planned.to.api = route->api;
+        belongs_to(route->api);
         if (planned.to.scheme == http::scheme::http && !route->api->allow_plain_http)
             return make_error(errc::plain_http_denied, "the API \"" + route->api->name +
                                                            "\" would get its bearer over plain HTTP: use https, or set "
@@ -149,17 +152,26 @@ result<exchange_request> client_connection::plan(http::request_target const& tar
     return planned;
 }
 
+void client_connection::belongs_to(policy::api_ptr const& api) {
+    if (!api) return;
+    if (counted_api_ != api) {
+        counted_in_ = &worker_.counts.of(api->name);
+        counted_api_ = api;
+    }
+    record_.api = counted_in_;
+}
+
 net::task<client_connection::after> client_connection::handle_connect(http::request_target target) {
     if (inside_)
         co_return co_await reject(make_error(errc::bad_target, "CONNECT inside an intercepted tunnel is not served"));
     if (body_pending_) co_return co_await reject(make_error(errc::malformed_request, "CONNECT has no body"));
     auto identity = co_await identify();
     if (!identity) co_return co_await reject(identity.error());
-    auto const route = worker_.route.rules->route_connect(target.authority);
-    if (!route) co_return co_await reject(route.error());
     record_.session_id = *identity;
+    auto const route = worker_.route.rules->route_connect(target.authority);
+    belongs_to(route ? route->api : worker_.route.rules->api_of_host(target.authority));
+    if (!route) co_return co_await reject(route.error());
     if (route->kind == policy::route_kind::protected_api) {
-        record_.api = &worker_.counts.of(route->api->name);
         co_return co_await intercept(target.authority, std::move(*identity));
     }
 
@@ -176,14 +188,14 @@ net::task<client_connection::after> client_connection::tunnel(http::request_targ
     to.scheme = http::scheme::https;
     to.origin = http::origin_of(to.scheme, to.authority);
     auto upstream = co_await worker_.upstreams.connect(to, false, waker_, limit_);
-    record_.queue = std::chrono::duration_cast<std::chrono::microseconds>(worker_.now() - record_.began);
+    record_.queue = worker_.since(record_.began);
     if (cut_) co_return after::close;
     if (!upstream) co_return co_await reject(upstream.error());
     bool const told = co_await send_all(std::string(tunnel_established));
     if (!told) co_return after::close;
     record_.status = 200;
     record_.outcome = outcome::tunneled;
-    traffic::add(worker_.counts.tunnels);
+    add(worker_.counts.tunnels);
     record_.method = "CONNECT";  // the head goes now
     std::string().swap(head_bytes_);
     client_side const side{worker_, waker_, limit_, stream_, cut_, served_, own_, record_};
@@ -199,7 +211,7 @@ net::task<client_connection::after> client_connection::intercept(http::authority
     if (!context) co_return co_await reject(context.error());
     bool const told = co_await send_all(std::string(tunnel_established));
     if (!told) co_return after::close;
-    record_.status = 200;
+    record_.silent = true;  // what comes inside is told, each for itself; where nothing does, nothing was asked for
 
     auto& buffer = stream_.buffer();
     limit_.expires_after(worker_.options.timeouts.client_idle);
@@ -228,12 +240,14 @@ net::task<client_connection::after> client_connection::intercept(http::authority
         tunnel.name_mismatch = !named.empty() && named != authority.host && named != authority.host + '.';
     }
     inside_.emplace(std::move(tunnel));
-    record_.silent = true;
     co_return after::next_request;
 }
 
 net::task<bool> client_connection::accept_tls(http::authority const& authority, net::ssl_ctx_ptr context) {
-    if (!stream_.start_tls_accept(context.get())) co_return false;
+    if (!stream_.start_tls_accept(context.get())) {
+        worker_.counts.failed(errc::internal);
+        co_return false;
+    }
     limit_.expires_after(worker_.options.timeouts.tls_handshake);
     for (;;) {
         auto const step = stream_.handshake();
@@ -241,11 +255,16 @@ net::task<bool> client_connection::accept_tls(http::authority const& authority, 
         if (step.status != net::io_status::blocked) {
             log::info("TLS handshake with a client failed; does it trust the local CA?",
                       {{"host", authority.host}, {"reason", stream_.handshake_error().detail}});
+            worker_.counts.failed(errc::tls_failed);
             co_return false;
         }
         stream_.wait_read();
         co_await waker_.wait();
-        if (cut_ || limit_.expired()) co_return false;
+        if (cut_) co_return false;
+        if (limit_.expired()) {
+            worker_.counts.failed(errc::client_timeout);
+            co_return false;
+        }
     }
     limit_.never();
     co_return true;

@@ -1,5 +1,7 @@
 #include "jitproxy/proxy/exchange_driver.hpp"
 
+#include <array>
+
 #include "jitproxy/base/encoding.hpp"
 #include "jitproxy/base/log.hpp"
 #include "jitproxy/http/reply.hpp"
@@ -90,13 +92,8 @@ void exchange_driver::note(event const& e) {
     }
 }
 
-void exchange_driver::add_time(std::chrono::microseconds& to, steady_time since) const {
-    to += std::chrono::duration_cast<std::chrono::microseconds>(worker_.now() - since);
-}
-
 void exchange_driver::end_asking(escalation how, steady_time since) {
-    std::chrono::microseconds waited{0};
-    add_time(waited, since);
+    auto const waited = worker_.since(since);
     client_.record.approval += waited;
     worker_.counts.escalated(how, waited);
 }
@@ -119,13 +116,13 @@ net::task<result<jit::request_ready>> exchange_driver::prepare() {
             co_await client_.waker.wait();
             if (client_.cut) co_return make_error(errc::shutting_down, "the proxy is stopping");
         }
-        add_time(client_.record.queue, since);
+        client_.record.queue += worker_.since(since);
         auto session = opened.take();
         if (!session) co_return session.error();
         session_ = std::move(*session);
     }
     if (session_) client_.served = session_->session_id;
-    if (session_) client_.record.session_id = session_->session_id;
+    if (session_ && request_.session_id.empty()) client_.record.session_id = session_->session_id;
     if (!session_) co_return make_error(errc::session_unknown, "this session is closed");
     if (!session_->accepts()) co_return session_->refusal();
     worker_.note_use(session_->session_id);
@@ -139,7 +136,7 @@ net::task<result<jit::request_ready>> exchange_driver::prepare() {
 }
 
 net::task<exchange_driver::event> exchange_driver::ask(jit::ask_permission order) {
-    traffic::add(worker_.counts.escalations);
+    add(worker_.counts.escalations);
     client_.record.escalated = true;
     auto const since = worker_.now();
     auto const leave = [&]() -> event {
@@ -196,18 +193,21 @@ net::task<exchange_driver::event> exchange_driver::refresh(jit::refresh_bearer o
     co_return jit::bearer_refreshed{session};
 }
 
-net::task<exchange_driver::event> exchange_driver::answer(error what) {
+net::task<exchange_driver::event> exchange_driver::answer(error what, jit::permission_outcome const* sought) {
     client_.record.fail(what.code);
     log::debug("answered by the proxy",
                {{"code", name_of(what.code)}, {"detail", what.detail}, {"origin", request_.to.origin}});
     count_bytes();
     upstream_.reset();
     if (!body_.complete() || worker_.draining) keep_alive_ = false;
+    std::array<http::extra_field, 2> extra;
+    auto const extras = sought != nullptr ? put_outcome(*sought, extra) : 0;
     std::string text;
     http::write_error_reply(text, what,
                             {.head_only = request_.head->method == "HEAD",
                              .keep_alive = keep_alive_ && http::keeps_alive(*request_.head),
-                             .date = worker_.date()});
+                             .date = worker_.date(),
+                             .extra = {extra.data(), extras}});
     std::string_view const piece = text;
     answer_begun_ = true;
     auto status = down_.send(client_.stream, {&piece, 1});

@@ -22,16 +22,22 @@ bool exchange_driver::passes_trailers() const {
     return response_framing_.kind == http::body_kind::chunked && http::accepts_trailers(*request_.head);
 }
 
+std::size_t exchange_driver::put_outcome(jit::permission_outcome const& why, std::span<http::extra_field> into) {
+    std::size_t count = 0;
+    if (!why.request_id.empty()) into[count++] = {"JIT-Request-Id", why.request_id};
+    into[count++] = {"JIT-Request-Status", jit::to_string(why.status)};
+    return count;
+}
+
 void exchange_driver::write_head_to_client(jit::relay_response const& order, http::body_framing framing) {
     std::array<http::extra_field, 4> extra;
     std::size_t count = 0;
     std::string proxy_status;
     std::string retry_after;
     if (order.annotate) {
+        count = put_outcome(order.why, extra);
         proxy_status = http::proxy_status_value({}, order.why.reason);
         extra[count++] = {"Proxy-Status", proxy_status};
-        if (!order.why.request_id.empty()) extra[count++] = {"JIT-Request-Id", order.why.request_id};
-        extra[count++] = {"JIT-Request-Status", jit::to_string(order.why.status)};
         if (order.why.retry_after > 0) {
             retry_after = std::to_string(order.why.retry_after);
             extra[count++] = {"Retry-After", retry_after};
@@ -127,7 +133,10 @@ net::task<exchange_driver::event> exchange_driver::relay(jit::relay_response ord
                                                                       ? " sent a body that cannot be understood"
                                                                       : " closed the connection within its answer"));
             if (answer_begun_) co_return jit::upstream_failed{std::move(what), reused_, false, false};
-            auto told = co_await answer(std::move(what));  // the client has seen nothing of it: no need to cut
+            // The client has seen nothing of it: no need to cut.
+            auto const* sought = order.annotate ? &order.why : nullptr;
+            if (sought != nullptr) what.retry_after = sought->retry_after;
+            auto told = co_await answer(std::move(what), sought);
             co_return told;
         }
         // An early answer: the request's body goes on meanwhile (RFC 9112 9.5).

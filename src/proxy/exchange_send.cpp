@@ -34,7 +34,7 @@ net::task<exchange_driver::event> exchange_driver::send(jit::send_request order)
     if (client_.cut) co_return jit::client_left{};
     if (!opened) co_return failed_with(opened.error());
 
-    if (!order.unused_grant.empty()) worker_.control.token_used(session_->session_id, std::move(order.unused_grant));
+    if (jit::first_use(order.used)) worker_.control.token_used(session_->session_id, std::move(order.grant_id));
     if (!order.bearer && http::authenticates_connection(*request_.head)) own_ = true;
     http::outgoing_request outgoing;
     outgoing.path = request_.path;
@@ -50,7 +50,7 @@ net::task<exchange_driver::event> exchange_driver::send(jit::send_request order)
     body_withheld_ = !body_invited_ && body_.untouched() && expects_continue(*request_.head);
 
     auto answered = co_await await_response();
-    add_time(client_.record.upstream, sending);
+    client_.record.upstream += worker_.since(sending);
     if (client_.cut) co_return jit::client_left{};
     if (!answered) {
         if (answered.error().code == errc::client_gone) co_return jit::client_left{};

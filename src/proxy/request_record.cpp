@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "jitproxy/base/log.hpp"
+#include "jitproxy/base/one_line.hpp"
 #include "jitproxy/http/reply.hpp"
 
 namespace jitproxy::proxy {
@@ -11,13 +12,6 @@ namespace {
 
 constexpr std::size_t longest_method = 32;
 constexpr std::size_t longest_path = 256;
-
-// Not within a UTF-8 sequence.
-std::string_view cut(std::string_view text, std::size_t most) noexcept {
-    if (text.size() <= most) return text;
-    while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xC0U) == 0x80U) --most;
-    return text.substr(0, most);
-}
 
 }  // namespace
 

@@ -4,11 +4,35 @@ namespace jitproxy::proxy {
 
 namespace {
 
-constexpr std::array<std::string_view, outcome_count> outcome_names{"served",  "granted", "denied",  "pending",
-                                                                    "expired", "refused", "error",   "rejected",
-                                                                    "failed",  "aborted", "tunneled"};
-constexpr std::array<std::string_view, escalation_count> escalation_names{"granted", "reused",  "denied", "pending",
-                                                                          "expired", "refused", "error",  "abandoned"};
+using namespace std::string_view_literals;
+
+constexpr std::array outcome_names{"served"sv, "granted"sv,  "denied"sv, "pending"sv, "expired"sv, "refused"sv,
+                                   "error"sv,  "rejected"sv, "failed"sv, "aborted"sv, "tunneled"sv};
+static_assert(outcome_names.size() == outcome_count);
+constexpr std::array escalation_names{"granted"sv, "reused"sv,  "denied"sv, "pending"sv,
+                                      "expired"sv, "refused"sv, "error"sv,  "abandoned"sv};
+static_assert(escalation_names.size() == escalation_count);
+
+// What a permission's status makes of the asking, and of a request that ends with it.
+struct ending {
+    jit::permission_status status;
+    escalation asking;
+    outcome request;
+};
+constexpr std::array endings{
+    ending{jit::permission_status::granted, escalation::granted, outcome::granted},
+    ending{jit::permission_status::denied, escalation::denied, outcome::denied},
+    ending{jit::permission_status::pending, escalation::pending, outcome::pending},
+    ending{jit::permission_status::expired, escalation::expired, outcome::expired},
+    ending{jit::permission_status::refused, escalation::refused, outcome::refused},
+    ending{jit::permission_status::error, escalation::error, outcome::error},
+};
+
+constexpr ending const& ending_of(jit::permission_status status) noexcept {
+    for (auto const& row : endings)
+        if (row.status == status) return row;
+    return endings.back();
+}
 
 }  // namespace
 
@@ -21,41 +45,12 @@ std::string_view to_string(escalation e) noexcept {
 }
 
 escalation result_of(jit::permission_outcome const& decided) noexcept {
-    using enum jit::permission_status;
-    switch (decided.status) {
-        case granted:
-            return decided.cached ? escalation::reused : escalation::granted;
-        case denied:
-            return escalation::denied;
-        case pending:
-            return escalation::pending;
-        case expired:
-            return escalation::expired;
-        case refused:
-            return escalation::refused;
-        case error:
-            break;
-    }
-    return escalation::error;
+    auto const asking = ending_of(decided.status).asking;
+    return asking == escalation::granted && decided.cached ? escalation::reused : asking;
 }
 
 outcome outcome_of(jit::permission_status status) noexcept {
-    using enum jit::permission_status;
-    switch (status) {
-        case granted:
-            return outcome::granted;
-        case denied:
-            return outcome::denied;
-        case pending:
-            return outcome::pending;
-        case expired:
-            return outcome::expired;
-        case refused:
-            return outcome::refused;
-        case error:
-            break;
-    }
-    return outcome::error;
+    return ending_of(status).request;
 }
 
 api_traffic& traffic::of(std::string_view api) {
@@ -73,7 +68,6 @@ void traffic::add_to(counters& sum) const {
     sum.connections += connections;
     sum.open_connections += open;
     sum.users_denied += users_denied;
-    sum.requests += requests;
     sum.tunnels += tunnels;
     sum.escalations += escalations;
     sum.bytes_up += up;

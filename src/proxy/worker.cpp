@@ -87,8 +87,9 @@ bool worker::accept_some(acceptor& from) {
 }
 
 void worker::take(int socket) {
-    traffic::add(counts.connections);
+    add(counts.connections);
     auto place = admit(socket);
+    if (!place) counts.failed(place.error().code);
     // One that may not connect is told why, unless there are many of them: then it is closed without a word.
     if (!place && ++refused_ > most_refused) {
         --refused_;
@@ -118,7 +119,7 @@ std::optional<error> worker::judge_user(int socket) {
                                                         " is none of those that may use this proxy ([listen] "
                                                         "allow_users)")
                     : user.error();
-    traffic::add(counts.users_denied);
+    add(counts.users_denied);
     tell_denied(why);
     return why;
 }
@@ -203,13 +204,13 @@ void worker::tell_connections() {
 
 void worker::over(request_record const& r) {
     if (r.silent) return;
-    auto const duration = std::chrono::duration_cast<std::chrono::microseconds>(now() - r.began);
+    auto const duration = since(r.began);
     auto& row = r.api != nullptr ? *r.api : counts.of_none();
-    traffic::add(row.requests[static_cast<std::size_t>(r.outcome)]);
+    add(row.requests[static_cast<std::size_t>(r.outcome)]);
     if (r.outcome != outcome::tunneled && r.status != 101) row.duration.observe(duration);
     if (r.error) counts.failed(*r.error);
-    traffic::add(counts.up, r.bytes_up);
-    traffic::add(counts.down, r.bytes_down);
+    add(counts.up, r.bytes_up);
+    add(counts.down, r.bytes_down);
     tell_connections();
     if (logged == request_log::none || (logged == request_log::escalated && !r.escalated)) return;
     if (!log::enabled(log::level::info)) return;

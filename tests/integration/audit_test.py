@@ -63,6 +63,7 @@ def test_the_life_of_a_session(make_proxy, emulator):
     assert asked["data"]["authorization_details"][0]["identifier"] == "doc_9982"
     granted = lines(proxy, "request.granted")[0]
     assert granted["actor"] == {"kind": "authorization_server"}
+    assert granted["data"]["local_id"] == asked["data"]["local_id"]
     used = lines(proxy, "token.used")  # once, however often it goes out
     assert [u["data"]["grant_id"] for u in used] == [granted["data"]["grant_id"]]
     assert lines(proxy, "token.revoked")[0]["data"]["grant_id"] == granted["data"]["grant_id"]
@@ -91,7 +92,8 @@ def test_who_decided(make_proxy, emulator):
         assert status == 200
     for decision, event in (("approve", "decision.approved"), ("deny", "decision.denied")):
         line, = lines(proxy, event)
-        assert line["actor"] == me() and line["data"] == {"request_id": asked[decision], "words": "so be it"}
+        assert line["actor"] == me() and line["data"].pop("local_id").startswith("local-")
+        assert line["data"] == {"request_id": asked[decision], "words": "so be it"}
     assert [line["data"]["request_id"] for line in lines(proxy, "request.pending")] == list(asked.values())
     assert [line["data"]["request_id"] for line in lines(proxy, "request.denied")] == [asked["deny"]]
     proxy.secrets.add(emulator.user_token)

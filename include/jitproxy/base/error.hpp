@@ -86,7 +86,7 @@ enum class errc : std::uint8_t {
     shutting_down,  // the proxy or the session is closing
     storage,        // state directory or journal unusable
     in_use,         // the state directory is another process's
-    internal,       // a defect
+    internal,       // a defect. Stays the last one: what is counted by code is as long as this says
 };
 
 [[nodiscard]] blame blame_of(errc code) noexcept;

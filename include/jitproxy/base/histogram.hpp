@@ -8,6 +8,8 @@
 #include <span>
 #include <vector>
 
+#include "jitproxy/base/counting.hpp"
+
 namespace jitproxy {
 
 // What a histogram has seen so far, or the sum of several.
@@ -36,7 +38,7 @@ class histogram {
         auto const size = static_cast<double>(us) / 1e6;
         std::size_t bucket = 0;
         while (bucket != N && size > bounds_[bucket]) ++bucket;
-        add(counts_[bucket], 1);
+        add(counts_[bucket]);
         add(sum_, us);
     }
     // `sum` has the same bounds.
@@ -46,9 +48,6 @@ class histogram {
     }
 
   private:
-    static void add(std::atomic<std::uint64_t>& to, std::uint64_t n) noexcept {  // one writer: no locked instruction
-        to.store(to.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
-    }
     std::array<double, N> const& bounds_;
     std::array<std::atomic<std::uint64_t>, N + 1> counts_{};
     std::atomic<std::uint64_t> sum_{0};

@@ -21,9 +21,10 @@ struct error_mapping {
 [[nodiscard]] int retry_after_of(error const& e) noexcept;
 
 struct reply_options {
-    bool head_only = false;   // HEAD: no body, but its length
-    bool keep_alive = false;  // else "Connection: close"
-    std::string_view date;    // http_date(); empty: no Date
+    bool head_only = false;                // HEAD: no body, but its length
+    bool keep_alive = false;               // else "Connection: close"
+    std::string_view date;                 // http_date(); empty: no Date
+    std::span<extra_field const> extra{};  // of an error reply: further fields
 };
 // A whole answer. Adds Proxy-Authenticate: Basic realm="jitproxy" to a 407, and Retry-After (retry_after_of).
 void write_error_reply(std::string& out, error const& e, reply_options const& options);

@@ -3,7 +3,9 @@
 // sent again, and what the client gets. An event that its state does not expect is answered with `broken` and changes
 // nothing.
 #pragma once
+#include <atomic>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <variant>
 
@@ -56,7 +58,10 @@ using exchange_event = std::variant<request_ready, response_started, permission_
 struct send_request {               // connect (pool or new) and send the request, from its first byte
     secret_ptr bearer;              // null: no bearer is set
     bool fresh_connection = false;  // do not take one from the pool
-    std::string unused_grant;       // whose token goes out for the first time: the task manager is told
+    // The grant that the bearer is of, and its scoped_bearer::used: once there is a connection, whoever first_use() is
+    // true for tells the task manager. Empty and null: no grant's.
+    std::string grant_id;
+    std::shared_ptr<std::atomic<bool>> used;
 };
 struct ask_permission {         // hold the answer back, ask the task manager, watch the client
     std::string refused_grant;  // permission_need::refused_grant: this grant went out and was not enough
@@ -109,7 +114,8 @@ class exchange {
     exchange_action permission_wanted(response_started const& e);
     exchange_action token_refused(response_started const& e);
     exchange_action send_own();  // with what goes out where no grant does
-    exchange_action send(secret_ptr bearer, std::shared_ptr<std::atomic<bool>> const& used = nullptr);
+    exchange_action send_with_grant(secret_ptr token, std::string grant_id, std::shared_ptr<std::atomic<bool>> used);
+    exchange_action send(secret_ptr bearer);
     exchange_action relay();
     exchange_action relay(permission_outcome why);
     [[nodiscard]] error closed() const;
@@ -123,15 +129,16 @@ class exchange {
     bool keep_authorization_ = false;  //
     bool safe_to_repeat_ = false;
     snapshot_ptr session_;
-    secret_ptr bearer_;                // what went out last; null: none of ours
-    std::string grant_in_use_;         // the grant that it belongs to; empty: the session's own
-    bool fresh_grant_ = false;         // and that grant was made in this exchange
-    std::string granted_needs_;        // for exactly these
-    std::string needs_;                // what the answer that is held asks for
-    bool replayable_ = true;           // the request of the answer that is held
-    bool bearer_renewed_ = false;      // the session's bearer was fetched anew once
-    bool grant_dropped_ = false;       // a dead grant was dropped once
-    bool connection_renewed_ = false;  // this attempt went out a second time, on a new connection
+    secret_ptr bearer_;                        // what went out last; null: none of ours
+    std::string grant_in_use_;                 // the grant that it belongs to; empty: the session's own
+    std::shared_ptr<std::atomic<bool>> used_;  // of that grant
+    bool fresh_grant_ = false;                 // and that grant was made in this exchange
+    std::string granted_needs_;                // for exactly these
+    std::string needs_;                        // what the answer that is held asks for
+    bool replayable_ = true;                   // the request of the answer that is held
+    bool bearer_renewed_ = false;              // the session's bearer was fetched anew once
+    bool grant_dropped_ = false;               // a dead grant was dropped once
+    bool connection_renewed_ = false;          // this attempt went out a second time, on a new connection
 };
 
 }  // namespace jitproxy::jit

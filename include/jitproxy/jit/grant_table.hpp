@@ -1,6 +1,7 @@
 // What each resource of a session is served by: one writer on the control thread, and any number of readers with a copy
-// each. A copy costs two pointers, and a change no more than the square root of what there is: what has changed lately
-// is in a layer of its own above the rest.
+// each. A copy costs two pointers, and a change no more than the square root of what there is: resources are spread
+// over parts by their hash, and only the parts that have changed are copied. What was dropped or replaced is in no copy
+// that is taken afterwards: its token ends with the copies that were taken before.
 #pragma once
 #include <atomic>
 #include <cstddef>
@@ -9,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "jitproxy/base/clock.hpp"
 #include "jitproxy/base/secret.hpp"
@@ -44,9 +46,9 @@ class grant_view {
 
   private:
     friend class grant_table;
-    using layer = std::unordered_map<std::string, scoped_bearer, string_hash, std::equal_to<>>;
-    std::shared_ptr<layer const> base_;
-    std::shared_ptr<layer const> recent_;  // in place of the base; without a token: is there no more
+    using part = std::unordered_map<std::string, scoped_bearer, string_hash, std::equal_to<>>;
+    using parts = std::vector<std::shared_ptr<part const>>;  // as many as a power of two; null: empty
+    std::shared_ptr<parts const> parts_;                     // null: there is nothing
     std::size_t size_ = 0;
 };
 
@@ -58,9 +60,18 @@ class grant_table {
     [[nodiscard]] grant_view view();
 
   private:
-    void set(std::string const& resource, scoped_bearer bearer);
-    grant_view now_;
-    std::shared_ptr<grant_view::layer> open_;  // now_.recent_, as long as nobody else has seen it
+    using part = grant_view::part;
+    struct slot {
+        std::shared_ptr<part> what;  // null: empty
+        bool seen = false;           // by readers: it is copied before it is changed
+    };
+    [[nodiscard]] slot& slot_of(std::string_view resource);
+    [[nodiscard]] part& open(slot& s);  // to be changed
+    void spread();
+
+    std::vector<slot> slots_;  // a power of two
+    grant_view latest_;        // empty where something has changed since
+    std::size_t size_ = 0;
 };
 
 }  // namespace jitproxy::jit

@@ -76,7 +76,8 @@ struct opened_session {
     snapshot_ptr snapshot;  // holds the proxy secret
 };
 struct request_info {        // GET /v1/requests
-    std::string request_id;  // the AS's; "local-…" while it has none
+    std::string request_id;  // the AS's; the local id while it has none
+    std::string local_id;    // "local-…": the same from the first event to the last; a restart makes a new one
     std::string session_id;
     std::string api;
     std::string status;  // pending, approved, granted, denied, expired, refused, error
@@ -137,7 +138,7 @@ class task_manager {
     void bearer_refused(std::string const& session_id, std::uint64_t generation, std::string const& grant_id,
                         callback<snapshot_ptr> done);
 
-    // The token of this grant has gone to the API. Workers tell it until a snapshot says that it is known.
+    // The token of this grant goes to the API for the first time (first_use()); the grant may have ended meanwhile.
     void token_used(std::string const& session_id, std::string const& grant_id);
 
     // The AS port has other secrets of the same agents: those without a token try at once.

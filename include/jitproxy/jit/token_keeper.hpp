@@ -49,7 +49,7 @@ class token_machine {
     action fetch_failed(error what, steady_time now);
     action woke(steady_time now);
     // What it failed for may have been mended: asks now. Where a fetch is under way it began before that, so that its
-    // failure is nobody's answer.
+    // failure is nobody's answer, unless the AS wants to be left alone for a while.
     action mended(steady_time now);
 
     [[nodiscard]] result<bearer> current(steady_time now) const;

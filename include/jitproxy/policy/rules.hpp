@@ -86,6 +86,8 @@ class rules {
     // CONNECT. A tunnel's port is checked too. Errors: host_denied, port_denied.
     // Here too a protected host on a port that its API does not list is port_denied, never a tunnel.
     [[nodiscard]] result<route> route_connect(http::authority const& destination) const;
+    // The API that protects this host, be it on another port: whose business a refused request was. Null: none does.
+    [[nodiscard]] api_ptr api_of_host(http::authority const& destination) const;
     [[nodiscard]] address_guard const& guard() const noexcept { return guard_; }
     [[nodiscard]] std::vector<api_ptr> const& apis() const noexcept { return apis_; }
     // For the CA's name constraints: each protected host once, suffix patterns as ".example.com", addresses as they
@@ -100,6 +102,11 @@ class rules {
     // APIs by the name of a pattern, in the order of their tables.
     using index = std::unordered_map<std::string, std::vector<api_ptr>, name_hash, std::equal_to<>>;
 
+    struct match {
+        api_ptr api;           // null: none protects the host
+        bool on_port = false;  // and lists the port
+    };
+    [[nodiscard]] match find_host(http::authority const& destination) const;
     // The API that protects this destination; null where none does. Errors: port_denied.
     [[nodiscard]] result<api_ptr> find_api(http::authority const& destination) const;
     [[nodiscard]] bool egress_allows(std::string_view host) const noexcept;

@@ -71,6 +71,7 @@ class client_connection {
     net::task<> run();
     net::task<> serve();
     net::task<> refuse();
+    void end_request();  // counts it, once
     net::task<head_state> read_head();
     net::task<after> handle_request();
     net::task<after> handle_connect(http::request_target target);
@@ -85,7 +86,9 @@ class client_connection {
 
     [[nodiscard]] net::task<result<std::string>> identify();
     [[nodiscard]] result<void> resolve_inside(http::request_target& target) const;
-    [[nodiscard]] result<exchange_request> plan(http::request_target const& target, std::string session_id) const;
+    [[nodiscard]] result<exchange_request> plan(http::request_target const& target, std::string session_id);
+    // Whose request it is, for what is counted and logged.
+    void belongs_to(policy::api_ptr const& api);
 
     proxy::worker& worker_;
     net::waker waker_;
@@ -101,7 +104,9 @@ class client_connection {
     std::optional<inside_tunnel> inside_;
     std::string_view served_;  // the session of what is under way; empty: none
     own_upstream own_;
-    request_record record_;  // of the current request
+    request_record record_;        // of the current request
+    policy::api_ptr counted_api_;  // of the last one, and its row: looked up once as long as it stays the same
+    api_traffic* counted_in_ = nullptr;
     net::task<> root_;
 };
 

@@ -23,9 +23,9 @@ enum class outcome : std::uint8_t {
     rejected,  // answered by the proxy: the client's request or this proxy's policy is why
     failed,    // answered by the proxy or broken off: the origin, the authorization server or the proxy itself is why
     aborted,   // the client left before the end, or its session or the proxy was closing
-    tunneled,  // CONNECT to an unprotected host
+    tunneled,  // CONNECT to an unprotected host; stays the last one
 };
-constexpr std::size_t outcome_count = 11;
+constexpr std::size_t outcome_count = static_cast<std::size_t>(outcome::tunneled) + 1;
 [[nodiscard]] std::string_view to_string(outcome o) noexcept;
 
 // What came of asking for a permission; a request may ask more than once.
@@ -37,9 +37,9 @@ enum class escalation : std::uint8_t {
     expired,    //
     refused,    //
     error,      //
-    abandoned,  // the client left meanwhile
+    abandoned,  // the client left meanwhile; stays the last one
 };
-constexpr std::size_t escalation_count = 8;
+constexpr std::size_t escalation_count = static_cast<std::size_t>(escalation::abandoned) + 1;
 [[nodiscard]] std::string_view to_string(escalation e) noexcept;
 
 // Upper bounds of the histograms' buckets, in seconds.
@@ -55,8 +55,7 @@ struct api_counters {
 };
 
 struct counters {
-    std::uint64_t connections = 0, open_connections = 0, requests = 0, tunnels = 0, escalations = 0, errors = 0,
-                  users_denied = 0;
+    std::uint64_t connections = 0, open_connections = 0, tunnels = 0, escalations = 0, errors = 0, users_denied = 0;
     std::uint64_t upstream_connects = 0, upstream_failures = 0, upstream_reuses = 0;
     std::uint64_t upstream_idle = 0, upstream_busy = 0;  // connections to origins now: in the pool, in use
     std::uint64_t bytes_up = 0, bytes_down = 0;          // to and from origins, heads too; counted when a request ends

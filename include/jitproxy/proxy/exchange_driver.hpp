@@ -4,6 +4,7 @@
 #pragma once
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "jitproxy/http/forward.hpp"
@@ -44,7 +45,8 @@ class exchange_driver {
     [[nodiscard]] net::task<event> ask(jit::ask_permission order);
     [[nodiscard]] net::task<event> refresh(jit::refresh_bearer order);
     [[nodiscard]] net::task<event> relay(jit::relay_response order);
-    [[nodiscard]] net::task<event> answer(error what);
+    // `sought`: what came of the permission that the request was held for; the client is told that too. May be null.
+    [[nodiscard]] net::task<event> answer(error what, jit::permission_outcome const* sought = nullptr);
 
     // exchange_send.cpp
     enum class moved : std::uint8_t { yes, no, failed };
@@ -67,13 +69,14 @@ class exchange_driver {
     // exchange_relay.cpp
     [[nodiscard]] http::body_framing framing_to_client() const;
     [[nodiscard]] bool passes_trailers() const;
+    // JIT-Request-Id and JIT-Request-Status, as views of `why`; how many there are.
+    static std::size_t put_outcome(jit::permission_outcome const& why, std::span<http::extra_field> into);
     void write_head_to_client(jit::relay_response const& order, http::body_framing framing);
     [[nodiscard]] moved pump_down();  // response head and body; arms what it waits for
     moved lose_client();
     void release_upstream();
     void count_bytes();  // of the attempt so far
     void note(event const& e);
-    void add_time(std::chrono::microseconds& to, steady_time since) const;
     void end_asking(escalation how, steady_time since);
 
     client_side client_;

@@ -40,7 +40,7 @@ struct request_record {
     std::string request_id;        // of the permission that was asked for last; empty: none
     bool escalated = false;
     bool connection_reused = false;  // to the origin, of the last attempt
-    bool silent = false;             // a CONNECT that is intercepted: what comes inside is told, each for itself
+    bool silent = false;             // a CONNECT that is intercepted, once it was answered
 
     void restart();  // for the next request; keeps memory
     void name_target(http::request_target const& target, http::authority const& to, http::scheme scheme_spoken);

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "jitproxy/base/counting.hpp"
 #include "jitproxy/jit/permission.hpp"
 #include "jitproxy/jit/snapshot.hpp"
 #include "jitproxy/proxy/counters.hpp"
@@ -29,10 +30,7 @@ class alignas(64) traffic {
     traffic() : none_(of(no_api)) {}
 
     using counter = std::atomic<std::uint64_t>;
-    static void add(counter& to, std::uint64_t n = 1) noexcept {
-        to.store(to.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
-    }
-    counter connections{0}, open{0}, users_denied{0}, requests{0}, tunnels{0}, escalations{0}, up{0}, down{0};
+    counter connections{0}, open{0}, users_denied{0}, tunnels{0}, escalations{0}, up{0}, down{0};
     counter connects{0}, connect_failures{0}, reuses{0}, upstream_open{0}, upstream_idle{0};
 
     // The worker's thread. An API's row, made at its first use; it stays where it is for good. Names come from the

@@ -64,6 +64,9 @@ class worker {
     void remove(client_connection* connection);    // deferred: never from within the connection's own coroutine
     void note_use(std::string const& session_id);  // tells the task manager, at most once a second a session
     [[nodiscard]] steady_time now() const { return options.clock ? options.clock() : std::chrono::steady_clock::now(); }
+    [[nodiscard]] std::chrono::microseconds since(steady_time then) const {
+        return std::chrono::duration_cast<std::chrono::microseconds>(now() - then);
+    }
     void over(request_record const& r);  // the request was served, one way or another: counts it, writes its line
     [[nodiscard]] std::string const& date() const noexcept { return date_; }  // for Date fields; to the second
 

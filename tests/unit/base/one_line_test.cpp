@@ -33,3 +33,13 @@ TEST_CASE("one line: control characters and length") {
          })
         CHECK(one_line(r.text, r.longest) == r.line);
 }
+
+TEST_CASE("cut: never within a UTF-8 sequence, and nothing else is changed") {
+    CHECK(cut(" a\n ", 10) == " a\n ");
+    CHECK(cut("abc", 3) == "abc");
+    CHECK(cut("abc", 2) == "ab");
+    CHECK(cut("caf\xC3\xA9s", 5) == "caf\xC3\xA9");
+    CHECK(cut("caf\xC3\xA9s", 4) == "caf");
+    CHECK(cut("\xF0\x9F\x98\x80", 3).empty());
+    CHECK(cut("\x80\x80\x80", 2).empty());
+}

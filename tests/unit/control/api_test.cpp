@@ -139,8 +139,8 @@ TEST_CASE("requests are listed by status and shown") {
     REQUIRE(list.has_value());
     REQUIRE(list->as_array().size() == 1);
     auto const& shown = list->as_array()[0].as_object();
-    for (auto const* name : {"request_id", "session_id", "api", "status", "risk_level", "authorization_details",
-                             "justification", "created_at", "expires_at"}) {
+    for (auto const* name : {"request_id", "local_id", "session_id", "api", "status", "risk_level",
+                             "authorization_details", "justification", "created_at", "expires_at"}) {
         INFO(name);
         CHECK(shown.contains(name));
     }

@@ -71,11 +71,24 @@ TEST_CASE("the first use of a token is told once, by whoever sends it first") {
     CHECK_FALSE(first_use(again->one().used));
     CHECK_FALSE(first_use(nullptr));
     w.manager->token_used("ses_other", granted.grant_id);
-    w.manager->token_used(id, "grt_other");
     CHECK(w.events.count("token.used") == 0);
     w.manager->token_used(id, granted.grant_id);
     CHECK(w.events.count("token.used") == 1);
     CHECK(w.events.last("token.used").data.at("request_id") == "req-A");
+}
+
+TEST_CASE("the first use of a token is told also where its grant has ended meanwhile") {
+    world w;
+    auto const id = w.open();
+    auto const granted = w.grant(id, "A", "scoped-A");
+    w.manager->bearer_refused(id, 1, granted.grant_id, [](result<snapshot_ptr> const&) {});
+    w.clock.settle();
+    w.manager->token_used(id, granted.grant_id);
+    REQUIRE(w.events.count("token.used") == 1);
+    auto const told = w.events.last("token.used");
+    CHECK(told.session_id == id);
+    CHECK(told.data == json::object{{"grant_id", granted.grant_id}});
+    CHECK(told.who.who == actor::kind::session);
 }
 
 TEST_CASE("an automatic session is opened by itself, and an idle one closed by the daemon") {
@@ -135,6 +148,29 @@ TEST_CASE("a decision names who sent it, also where the AS does not take it") {
     CHECK(denied.who.uid == 1000);
     CHECK(denied.data.at("words") == "no");
     CHECK(outcome->one().status == permission_status::denied);
+}
+
+TEST_CASE("all events of a permission request have one id in common, whatever the authorization server calls it") {
+    world w;
+    auto const id = w.open();
+    w.as.ask.answers(state_of("req-A", request_status::pending));
+    (void)w.ask(id, "A");
+    w.clock.settle();
+    w.as.decision.answers(state_of("req-A", request_status::denied));
+    w.manager->deny(
+        "req-A", make_secret("user-1"), "no", [](result<request_info> const&) {}, alice);
+    w.clock.settle();
+    auto const local = std::string(w.events.last("request.asked").data.at("local_id").as_string());
+    CHECK(local.starts_with("local-"));
+    CHECK(w.events.last("request.pending").data.at("request_id") == "req-A");
+    for (auto const* type : {"request.pending", "decision.denied", "request.denied"})
+        CHECK(w.events.last(type).data.at("local_id") == json::value(local));
+    REQUIRE(w.manager->requests().size() == 1);
+    CHECK(w.manager->requests().front().local_id == local);
+    w.as.ask.answers(state_of("req-B", request_status::pending));
+    (void)w.ask(id, "B");
+    w.clock.settle();
+    CHECK(w.events.last("request.pending").data.at("local_id") != json::value(local));
 }
 
 TEST_CASE("where something stands against it, nothing is begun") {

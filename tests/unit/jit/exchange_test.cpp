@@ -530,19 +530,30 @@ TEST_CASE("permission status as the client reads it") {
     CHECK(to_string(permission_status::error) == "error");
 }
 
-TEST_CASE("exchange: a grant is named when its token goes out for the first time") {
-    auto const names = [](exchange_action const& a) { return std::get<send_request>(a).unused_grant; };
+TEST_CASE("exchange: what carries a grant's token names the grant; that it is used is the driver's to say") {
+    auto const sent = [](exchange_action const& a) { return std::get<send_request>(a); };
     scoped_bearer fresh = cached_grant;
     fresh.used = std::make_shared<std::atomic<bool>>(false);
     auto ready = api_with_grant();
     ready.grant = &fresh;
-    CHECK(names(exchange().resume(ready)) == "g_cached");
-    CHECK(names(exchange().resume(ready)).empty());
-    CHECK(names(exchange().resume(api())).empty());
+    exchange cached;
+    auto first = sent(cached.resume(ready));
+    CHECK(first.grant_id == "g_cached");
+    CHECK(first.used == fresh.used);
+    auto const renewed = sent(cached.resume(lost()));  // on a new connection
+    CHECK(renewed.grant_id == "g_cached");
+    CHECK(renewed.used == fresh.used);
+    CHECK_FALSE(fresh.used->load());
+    (void)cached.resume(dead());
+    auto const own = sent(cached.resume(refreshed(session(2))));
+    CHECK(own.grant_id.empty());
+    CHECK(own.used == nullptr);
     exchange asks;
-    (void)asks.resume(api());
+    CHECK(sent(asks.resume(api())).grant_id.empty());
     (void)asks.resume(needs("A"));
     auto outcome = granted("g1");
     outcome.outcome.used = std::make_shared<std::atomic<bool>>(false);
-    CHECK(names(asks.resume(outcome)) == "g1");
+    auto const granted_now = sent(asks.resume(outcome));
+    CHECK(granted_now.grant_id == "g1");
+    CHECK(granted_now.used == outcome.outcome.used);
 }

@@ -201,3 +201,28 @@ TEST_CASE("grant table: what a reader has stays as it is, whatever is changed af
         CHECK(view.find("GET https://api.example:443/none") == nullptr);
     }
 }
+
+TEST_CASE("grant table: a token that was dropped or replaced ends with the copies that were taken before") {
+    grant_table table;
+    std::map<std::string, std::weak_ptr<secret const>> tokens;
+    auto const put = [&](std::string const& resource, std::string const& id) {
+        auto const token = make_secret("scoped-" + id);
+        tokens[id] = token;
+        table.put(resource, {id, token, at(1), {}});
+    };
+    for (int i = 0; i != 100; ++i) put("GET /" + std::to_string(i), std::to_string(i));
+    auto before = table.view();
+    table.erase("GET /7");
+    put("GET /8", "new");
+    auto now = table.view();
+    CHECK_FALSE(tokens["7"].expired());  // a reader has it
+    before = {};
+    CHECK(tokens["7"].expired());
+    CHECK(tokens["8"].expired());
+    CHECK(now.find("GET /7") == nullptr);
+    CHECK(now.find("GET /8")->grant_id == "new");
+    for (int i = 0; i != 100; ++i) table.erase("GET /" + std::to_string(i));
+    now = table.view();
+    CHECK(now.empty());
+    for (auto const& [id, token] : tokens) CHECK(token.expired());
+}

@@ -216,6 +216,17 @@ TEST_CASE("keeper: gone while a token is on its way") {
     CHECK(clock.timers() == 0);
 }
 
+TEST_CASE("token: mended credentials are no reason to come back sooner than the authorization server has said") {
+    token_machine m(seconds(15));
+    (void)m.wanted(at(0));
+    (void)m.mended(at(1));
+    CHECK(text_of(m.fetch_failed({errc::as_rate_limited, "slow down", 30}, at(2))) == "answer");
+    CHECK(m.wake_at() == at(32));
+    CHECK(text_of(m.wanted(at(31))) == "answer");
+    CHECK(text_of(m.woke(at(32))) == "fetch");
+    CHECK(text_of(m.fetch_failed(make_error(errc::as_rejected), at(33))) == "answer");  // it began behind the mending
+}
+
 TEST_CASE("token: a fetch that began before its credentials were mended fails for nobody") {
     token_machine m(seconds(15));
     CHECK(text_of(m.wanted(at(0))) == "fetch");

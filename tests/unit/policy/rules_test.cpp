@@ -273,3 +273,22 @@ TEST_CASE("the guard is the one that was handed in") {
     CHECK(r.guard().check(boost::asio::ip::make_address("127.0.0.1")).has_value());
     CHECK_FALSE(r.guard().check(boost::asio::ip::make_address("127.0.0.2")).has_value());
 }
+
+TEST_CASE("whose a host is, whatever the port") {
+    policy::rules const r({make_api("acme", {"api.example.com"}), make_api("files", {"*.example.com"}, {443, 8443})},
+                          {}, {});
+    struct row {
+        char const* host;
+        std::uint16_t port;
+        char const* api;
+    };
+    for (auto const& v : std::vector<row>{{"api.example.com", 443, "acme"},
+                                          {"api.example.com", 80, "acme"},
+                                          {"api.example.com", 8443, "files"},
+                                          {"a.example.com", 80, "files"},
+                                          {"example.org", 443, "none"}}) {
+        INFO(v.host << ":" << v.port);
+        auto const api = r.api_of_host(at(v.host, v.port));
+        CHECK((api ? api->name : "none") == v.api);
+    }
+}

@@ -88,6 +88,20 @@ TEST_CASE("a connection over the limit is answered 503 before it has said anythi
     CHECK(first.read(2) == "ok");
 }
 
+TEST_CASE("each connection over the limit counts once, whether it is told so or closed without a word") {
+    rig_options options;
+    options.limits.connections = 0;
+    rig r(options);
+    std::vector<peer> refused;  // they stay: after 64 nobody is told any more
+    for (int i = 0; i != 70; ++i) refused.push_back(r.client());
+    CHECK(refused.front().read_head().starts_with("HTTP/1.1 503 "));
+    CHECK(refused.back().gone());
+    auto const n = r.counters();
+    CHECK(n.error_codes == std::map<jitproxy::errc, std::uint64_t>{{jitproxy::errc::limit_reached, 70}});
+    for (auto const& [api, of] : n.apis)
+        for (auto const requests : of.requests) CHECK(requests == 0);
+}
+
 TEST_CASE("a session at its limit of connections is answered 503; another session is served") {
     rig_options options;
     options.limits.session_connections = 1;

@@ -43,6 +43,21 @@ TEST_CASE("a head that arrives byte by byte has no more time than another") {
     CHECK(slow.read_head().starts_with("HTTP/1.1 408 "));
 }
 
+TEST_CASE("a client's TLS handshake that does not go on") {
+    rig_options o;
+    o.protect = o.intercept = true;
+    rig r(o);
+    auto slow = r.client();
+    slow.send("CONNECT " + r.site.at() + " HTTP/1.1\r\nHost: x\r\n\r\n");
+    CHECK(slow.read_head().starts_with("HTTP/1.1 200 "));
+    slow.send("\x16");
+    others_are_served(r);
+    r.advance(seconds(11));
+    CHECK(slow.gone());
+    CHECK(r.open_connections_become(0));
+    CHECK(r.counters().error_codes == std::map<jitproxy::errc, std::uint64_t>{{jitproxy::errc::client_timeout, 1}});
+}
+
 TEST_CASE("a connection without a request is closed without a word") {
     rig r;
     auto never_spoke = r.client();

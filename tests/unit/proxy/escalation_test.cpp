@@ -60,6 +60,34 @@ TEST_CASE("a 403 that names what is missing becomes a 200 that the client did no
     }
 }
 
+TEST_CASE("a grant is used where its token has gone out, not where no connection could be made for it") {
+    rig r(protect());
+    auto client = r.client();
+    client.send(r.get("/doc"));
+    {
+        auto site = r.site.accept();
+        (void)site.read_head();
+        r.site.refuse();
+        auto answer = wants("doc");
+        site.send(answer.insert(answer.find("\r\n") + 2, "Connection: close\r\n"));
+        CHECK(client.read_head().starts_with("HTTP/1.1 502"));
+    }
+    CHECK(r.events_of("request.granted") == 1);
+    CHECK(r.events_of("token.used") == 0);
+    r.site.listen_again();
+    auto again = r.client();
+    again.send(r.get("/doc"));
+    auto site = r.site.accept();
+    CHECK(bearer_of(site.read_head()) == "scoped-1");
+    CHECK(r.events_of("token.used") == 1);
+    site.send(good);
+    (void)again.read_head();
+    (void)again.read(2);
+    again.send(r.get("/doc"));
+    CHECK(bearer_of(site.read_head()) == "scoped-1");
+    CHECK(r.events_of("token.used") == 1);
+}
+
 TEST_CASE("a request's body is sent again byte for byte") {
     auto o = protect();
     o.limits.replay_memory = 1000;  // the larger ones go through the file
@@ -349,4 +377,22 @@ TEST_CASE("an upgrade that needs permission: asked for at the handshake, then by
     CHECK(site.ended());
     site.send("bye");  // half-closed: this way is still open
     CHECK(client.read(3) == "bye");
+}
+
+TEST_CASE("what came of the permission is told also where the API's own 403 has broken off") {
+    rig r(protect());
+    r.as.decision = request_status::denied;
+    auto client = r.client();
+    client.send(r.get("/doc"));
+    auto site = r.site.accept();
+    (void)site.read_head();
+    auto answer = wants("doc", "half of what was announced");
+    site.send(answer.substr(0, answer.size() - 10));
+    site.close();
+    auto const head = client.read_head();
+    INFO(head);
+    CHECK(head.starts_with("HTTP/1.1 502 "));
+    CHECK(head.find("\r\nJIT-Request-Status: denied\r\n") != std::string::npos);
+    CHECK(head.find("\r\nJIT-Request-Id: req-1\r\n") != std::string::npos);
+    CHECK(head.find("error=connection_terminated") != std::string::npos);
 }

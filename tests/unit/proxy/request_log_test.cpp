@@ -15,19 +15,24 @@ namespace {
 std::mutex guard;
 std::condition_variable more;
 std::vector<std::string> lines;
+std::string_view defect;  // who logs this fails with an exception
 
 // Lines of requests, from a worker's thread.
 struct request_lines {
     request_lines() {
         lines.clear();
         log::capture([](std::string_view line) {
+            if (!defect.empty() && line.find(defect) != line.npos) throw std::runtime_error("played");
             if (line.find(" info request ") == line.npos) return;
             std::lock_guard const lock(guard);
             lines.emplace_back(line.substr(line.find("request ")));
             more.notify_all();
         });
     }
-    ~request_lines() { log::capture(nullptr); }
+    ~request_lines() {
+        log::capture(nullptr);
+        defect = {};
+    }
     request_lines(request_lines const&) = delete;
     request_lines& operator=(request_lines const&) = delete;
 
@@ -183,6 +188,26 @@ TEST_CASE("what the proxy answers itself names the error") {
     }
 }
 
+TEST_CASE("a request that ends by a defect of the proxy counts once, and has its line") {
+    request_lines const told;
+    defect = "permission signal cannot be understood";
+    rig r(protect());
+    auto client = r.client();
+    client.send(r.get("/doc"));
+    auto site = r.site.accept();
+    (void)site.read_head();
+    site.send("HTTP/1.1 403 Forbidden\r\nInsufficient-Authorization-Details: !\r\nContent-Length: 0\r\n\r\n");
+    CHECK(client.gone());
+    auto const line = told.at(0);
+    INFO(line);
+    for (auto const* field : {"api=site", "path=/doc", "outcome=failed", "error=internal"}) CHECK(has(line, field));
+    CHECK(line.find("status=") == std::string::npos);  // no answer was sent
+    REQUIRE(r.open_connections_become(0));
+    CHECK(told.count() == 1);
+    CHECK(count_of(r, "site", outcome::failed) == 1);
+    CHECK(r.counters().error_codes == std::map<errc, std::uint64_t>{{errc::internal, 1}});
+}
+
 TEST_CASE("an answer that breaks off has failed, whatever its status said") {
     request_lines const told;
     rig r(open());
@@ -248,6 +273,59 @@ TEST_CASE("a tunnel has its line when it ends, with what went through it") {
     CHECK(n.tunnels == 1);
     CHECK(n.bytes_up == 5);
     CHECK(n.apis.find(no_api)->second.duration.total() == 0);  // hours of a tunnel say nothing of requests
+}
+
+TEST_CASE("what policy refuses of an API's is counted as that API's") {
+    request_lines const told;
+    auto o = protect();
+    o.plain_http = false;
+    rig r(o);
+    auto client = r.client();
+    errc expected = errc::port_denied;
+    SECTION("a bearer over plain HTTP") {
+        expected = errc::plain_http_denied;
+        client.send(r.get("/doc"));
+    }
+    SECTION("a port that is none of its own") {
+        client.send("GET http://localhost:1/doc HTTP/1.1\r\nHost: x\r\n\r\n");
+    }
+    SECTION("a tunnel to such a port") {
+        client.send("CONNECT localhost:1 HTTP/1.1\r\nHost: x\r\n\r\n");
+    }
+    CHECK(client.read_head().starts_with("HTTP/1.1 403 "));
+    auto const line = told.at(0);
+    INFO(line);
+    CHECK(has(line, "api=site"));
+    CHECK(has(line, "error=" + std::string(name_of(expected))));
+    CHECK(count_of(r, "site", outcome::rejected) == 1);
+    CHECK(count_of(r, no_api, outcome::rejected) == 0);
+}
+
+TEST_CASE("an intercepted CONNECT that comes to nothing is no request") {
+    request_lines const told;
+    auto o = protect();
+    o.intercept = true;
+    rig r(o);
+    auto client = r.client();
+    client.send("CONNECT " + r.site.at() + " HTTP/1.1\r\nHost: x\r\n\r\n");
+    CHECK(client.read_head().starts_with("HTTP/1.1 200 "));
+    std::map<errc, std::uint64_t> expected;
+    SECTION("the client leaves") {
+        client.close();
+    }
+    SECTION("the handshake fails") {
+        expected[errc::tls_failed] = 1;
+        client.send({"\x16\x03\x01\x00\x05hello", 10});
+        CHECK(client.gone());
+    }
+    REQUIRE(r.open_connections_become(0));  // what was to be told is told
+    CHECK(told.count() == 0);
+    auto const n = r.counters();
+    CHECK(n.error_codes == expected);
+    for (auto const& [api, of] : n.apis) {
+        CHECK(of.duration.total() == 0);
+        for (auto const requests : of.requests) CHECK(requests == 0);
+    }
 }
 
 TEST_CASE("which requests get a line, and that all of them count") {

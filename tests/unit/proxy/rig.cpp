@@ -131,8 +131,14 @@ void peer::reset() {
     close();
 }
 
-origin::origin() : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    auto where = loopback(0);
+origin::origin() {
+    listen_again();
+}
+void origin::listen_again() {
+    fd_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int const on = 1;  // what was accepted before may still be dying
+    ::setsockopt(fd_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    auto where = loopback(port_);
     socklen_t size = sizeof(where);
     if (::bind(fd_, reinterpret_cast<sockaddr*>(&where), size) != 0 || ::listen(fd_, 16) != 0)
         throw std::runtime_error("no origin");
@@ -140,7 +146,11 @@ origin::origin() : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     port_ = ntohs(where.sin_port);
 }
 origin::~origin() {
-    ::close(fd_);
+    refuse();
+}
+void origin::refuse() {
+    if (fd_ >= 0) ::close(fd_);
+    fd_ = -1;
 }
 peer origin::accept() {
     if (!readable(fd_, patience_ms)) throw std::runtime_error("nobody connected");
@@ -155,7 +165,7 @@ rig::rig(rig_options o) {
     api.name = "site";
     api.hosts = {*policy::host_pattern::parse("localhost")};
     api.ports = {site.port()};
-    api.allow_plain_http = true;
+    api.allow_plain_http = o.plain_http;
     std::vector<policy::api> apis;
     if (o.protect) apis.push_back(api);
     policy::egress egress;
@@ -202,6 +212,15 @@ void rig::on_control(std::function<void()> f) {
         ran.set_value();
     });
     ran.get_future().wait();
+}
+
+std::size_t rig::events_of(std::string_view type) {
+    std::size_t n = 0;
+    on_control([&] {
+        auto const found = events_.seen.find(type);
+        if (found != events_.seen.end()) n = found->second;
+    });
+    return n;
 }
 
 peer rig::client() {

@@ -6,6 +6,7 @@
 #include <boost/asio/post.hpp>
 #include <cstdint>
 #include <future>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -51,11 +52,13 @@ class origin {
     ~origin();
     peer accept();
     bool visited(int milliseconds = 50);  // somebody connects
+    void refuse();                        // connections, until listen_again()
+    void listen_again();
     [[nodiscard]] std::uint16_t port() const { return port_; }
     [[nodiscard]] std::string at() const { return "localhost:" + std::to_string(port_); }
 
   private:
-    int fd_;
+    int fd_ = -1;
     std::uint16_t port_ = 0;
 };
 
@@ -103,6 +106,7 @@ class forgetful_journal final : public jit::journal {
 
 struct rig_options {
     bool protect = false;    // localhost is a protected API, over plain HTTP
+    bool plain_http = true;  // that may be so
     bool intercept = false;  // there is a local CA, for localhost
     bool session_required = false;
     bool deny_by_default = false;
@@ -134,10 +138,12 @@ class rig {
     bool open_connections_become(std::uint64_t wanted) const;
     // Runs on the control thread and waits for it.
     void on_control(std::function<void()> f);
+    std::size_t events_of(std::string_view type);  // so far
 
   private:
-    struct silent_sink final : jit::event_sink {
-        void on_event(jit::event const&) override {}
+    struct counting_sink final : jit::event_sink {  // on the control thread
+        std::map<std::string, std::size_t, std::less<>> seen;
+        void on_event(jit::event const& e) override { ++seen[e.type]; }
     };
     boost::asio::io_context control_;
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{control_.get_executor()};
@@ -145,7 +151,7 @@ class rig {
     forgetful_journal journal_{control_};
     jitproxy::test::directory ca_directory_;
     std::shared_ptr<ca::authority const> authority_;  // null: there is no CA
-    silent_sink events_;
+    counting_sink events_;
 
   public:
     played_as as{control_};

@@ -11,11 +11,11 @@ using namespace std::chrono_literals;
 TEST_CASE("workers' counts add up, API by API") {
     traffic a;
     traffic b;
-    traffic::add(a.requests);
-    traffic::add(b.requests, 2);
-    traffic::add(a.of("acme").requests[static_cast<std::size_t>(outcome::granted)]);
-    traffic::add(b.of("acme").requests[static_cast<std::size_t>(outcome::granted)], 4);
-    traffic::add(b.of("other").requests[static_cast<std::size_t>(outcome::failed)]);
+    add(a.tunnels);
+    add(b.tunnels, 2);
+    add(a.of("acme").requests[static_cast<std::size_t>(outcome::granted)]);
+    add(b.of("acme").requests[static_cast<std::size_t>(outcome::granted)], 4);
+    add(b.of("other").requests[static_cast<std::size_t>(outcome::failed)]);
     b.of_none().duration.observe(3ms);
     a.failed(errc::dns_error);
     b.failed(errc::dns_error);
@@ -27,7 +27,7 @@ TEST_CASE("workers' counts add up, API by API") {
     counters sum;
     a.add_to(sum);
     b.add_to(sum);
-    CHECK(sum.requests == 3);
+    CHECK(sum.tunnels == 3);
     CHECK(sum.apis.size() == 3);
     CHECK(sum.apis.at("acme").requests[static_cast<std::size_t>(outcome::granted)] == 5);
     CHECK(sum.apis.at("other").requests[static_cast<std::size_t>(outcome::failed)] == 1);
