@@ -169,7 +169,8 @@ std::string origin_of(scheme s, authority const& a) {
     if (brackets) text += '[';
     text += a.host;
     if (brackets) text += ']';
-    return text.append(1, ':').append(std::to_string(a.port));
+    text.append(1, ':').append(std::to_string(a.port));
+    return text;
 }
 
 }  // namespace jitproxy::http

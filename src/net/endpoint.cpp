@@ -156,6 +156,11 @@ endpoint::peer_state endpoint::look() {
     return watch_->ended ? peer_state::gone : peer_state::has_data;  // its end may lie behind what it sent before
 }
 
+bool endpoint::seems_quiet() const noexcept {
+    return !failed_ && is_open() && buffer_.empty() && (!ssl_ || SSL_has_pending(ssl_.get()) == 0) &&
+           !watch_->readable && !watch_->ended;
+}
+
 void endpoint::shutdown_send() noexcept {
     if (!is_open() || ending_) return;
     if (ssl_ && !failed_ && SSL_is_init_finished(ssl_.get()) != 0) {

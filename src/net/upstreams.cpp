@@ -28,19 +28,17 @@ void upstreams::set_reach(reach r) {
     sessions_.clear();
 }
 
-std::string upstreams::key_of(destination const& to) {
-    return to.api ? to.origin + ' ' + to.api->name : to.origin;
-}
-
-endpoint_ptr upstreams::take_idle(destination const& to, waker& user) {
-    auto const found = pool_.find(key_of(to));
+endpoint_ptr upstreams::take_idle(destination const& to, waker& user, stale one) {
+    auto const found = pool_.find(to);
     if (found == pool_.end()) return nullptr;
     auto& idle_ones = found->second;
     while (!idle_ones.empty()) {
         auto stream = std::move(idle_ones.back().stream);  // the youngest is the likeliest to be alive
         idle_ones.pop_back();
         --idle_now;
-        if (stream->look() != endpoint::peer_state::quiet) continue;
+        bool const quiet =
+            (one == stale::risked && stream->seems_quiet()) || stream->look() == endpoint::peer_state::quiet;
+        if (!quiet) continue;
         stream->set_waker(&user);
         ++reuses;
         return stream;
@@ -56,7 +54,7 @@ bool upstreams::is_reusable(endpoint& stream) const {
 
 void upstreams::give_back(destination const& to, endpoint_ptr stream) {
     if (!is_reusable(*stream)) return;
-    auto& idle_ones = pool_[key_of(to)];
+    auto& idle_ones = at(pool_, to);
     if (idle_ones.size() >= options_.pool_per_origin) return;
     stream->set_waker(nullptr);
     stream->buffer().release();
@@ -130,7 +128,7 @@ task<result<endpoint_ptr>> upstreams::make(destination const& to, bool with_tls,
 // is never resumed under these.
 session_slot_ptr upstreams::slot_of(destination const& to) {
     if (sessions_.size() >= most_sessions) sessions_.clear();
-    auto& slot = sessions_[key_of(to)];
+    auto& slot = at(sessions_, to);
     if (!slot) slot = std::make_shared<session_slot>();
     return slot;
 }

@@ -102,6 +102,7 @@ void exchange_driver::end_asking(escalation how, steady_time since) {
 net::task<result<jit::request_ready>> exchange_driver::prepare() {
     jit::request_ready ready;
     ready.safe_to_repeat = is_idempotent(request_.head->method);
+    repeatable_ = ready.safe_to_repeat && request_.framing.kind == http::body_kind::none;
     ready.keep_authorization = request_.keep_authorization;
     ready.protected_api = request_.to.api != nullptr && !is_echoed(request_.head->method);
     client_.served = request_.session_id;

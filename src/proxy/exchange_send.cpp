@@ -66,7 +66,9 @@ net::task<result<void>> exchange_driver::open_upstream(bool fresh) {
     reused_ = client_.record.connection_reused = false;
     if (!fresh) upstream_ = take_own();
     own_ = upstream_ != nullptr;
-    if (!fresh && !upstream_) upstream_ = worker_.upstreams.take_idle(request_.to, client_.waker);
+    using stale = net::upstreams::stale;
+    auto const one = repeatable_ ? stale::risked : stale::looked_for;
+    if (!fresh && !upstream_) upstream_ = worker_.upstreams.take_idle(request_.to, client_.waker, one);
     if (upstream_) {
         reused_ = client_.record.connection_reused = true;
         co_return result<void>{};

@@ -83,6 +83,8 @@ class endpoint {
     // Has the peer gone? Looks without taking anything: it may have sent something before.
     enum class peer_state : std::uint8_t { quiet, has_data, gone };
     [[nodiscard]] peer_state look();
+    // The same without a system call: as far as the kernel has told. False also where only looking can tell.
+    [[nodiscard]] bool seems_quiet() const noexcept;
 
     // TLS from now on. accept: the context's certificate is shown; connect: verified by the context, for `host`.
     // Handshake by repeated calls until it is not `blocked`.

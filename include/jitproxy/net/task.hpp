@@ -6,6 +6,8 @@
 #include <optional>
 #include <utility>
 
+#include "jitproxy/net/frame_store.hpp"
+
 namespace jitproxy::net {
 
 template <class T>
@@ -26,6 +28,8 @@ struct promise_base {
         }
         void await_resume() const noexcept {}
     };
+    static void* operator new(std::size_t size) { return frame_store::take(size); }
+    static void operator delete(void* frame, std::size_t size) noexcept { frame_store::give(frame, size); }
     std::suspend_always initial_suspend() const noexcept { return {}; }
     final_awaiter final_suspend() const noexcept { return {}; }
     void unhandled_exception() noexcept { failure = std::current_exception(); }

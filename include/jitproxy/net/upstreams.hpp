@@ -53,8 +53,13 @@ class upstreams {
         endpoint_ptr stream;
         bool reused = false;
     };
+    // What is done about a connection that the origin is closing this very moment.
+    enum class stale : std::uint8_t {
+        looked_for,  // with a system call: what is sent on it may not be sent twice
+        risked,      // the request is sent again, on a new one
+    };
     // An idle connection to that origin that is still quiet, or null.
-    [[nodiscard]] endpoint_ptr take_idle(destination const& to, waker& user);
+    [[nodiscard]] endpoint_ptr take_idle(destination const& to, waker& user, stale one = stale::looked_for);
     // A new one; `limit` is set for each step (reaching an address, TLS) and left at never. TLS only where `to.scheme`
     // is https and `with_tls`. Errors: dns_*, address_denied, connection_*, unreachable, limit_reached, tls_*, loop.
     [[nodiscard]] task<result<endpoint_ptr>> connect(destination const& to, bool with_tls, waker& user,
@@ -91,11 +96,41 @@ class upstreams {
     reach reach_;
     std::uint64_t generation_ = 0;  // how many times it was replaced
     std::vector<std::uint16_t> own_ports_;
-    // Keyed by origin and API: contexts and client certificates differ from API to API.
-    std::unordered_map<std::string, std::vector<idle>> pool_;
-    std::unordered_map<std::string, session_slot_ptr> sessions_;
+    // By origin and API: contexts and client certificates differ from API to API.
+    struct place {
+        std::string origin;
+        std::string api;  // its name; empty: no protected API
+    };
+    struct place_hash {  // a destination is looked up as it is
+        using is_transparent = void;
+        template <class T>
+        std::size_t operator()(T const& at) const noexcept {
+            return std::hash<std::string_view>{}(at.origin);
+        }
+    };
+    struct same_place {
+        using is_transparent = void;
+        template <class T, class U>
+        bool operator()(T const& a, U const& b) const noexcept {
+            return a.origin == b.origin && api_of(a) == api_of(b);
+        }
+    };
+    [[nodiscard]] static std::string_view api_of(place const& at) noexcept { return at.api; }
+    [[nodiscard]] static std::string_view api_of(destination const& to) noexcept {
+        return to.api ? std::string_view(to.api->name) : std::string_view();
+    }
+    template <class T>
+    using by_place = std::unordered_map<place, T, place_hash, same_place>;
+    // The value there; made where there is none yet.
+    template <class T>
+    [[nodiscard]] static T& at(by_place<T>& all, destination const& to) {
+        auto const found = all.find(to);
+        return found != all.end() ? found->second : all[place{to.origin, std::string(api_of(to))}];
+    }
+
+    by_place<std::vector<idle>> pool_;
+    by_place<session_slot_ptr> sessions_;
     steady_time now_;  // of the last tick
-    [[nodiscard]] static std::string key_of(destination const& to);
 };
 
 }  // namespace jitproxy::net

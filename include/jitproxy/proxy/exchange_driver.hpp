@@ -84,6 +84,7 @@ class exchange_driver {
     exchange_request request_;
     request_body body_;
     jit::snapshot_ptr session_;
+    bool repeatable_ = false;  // idempotent and without a body: the machine sends it again where a connection was stale
 
     // this attempt
     net::endpoint_ptr upstream_;

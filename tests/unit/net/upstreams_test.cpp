@@ -280,3 +280,51 @@ TEST_CASE("a connection that would end at this proxy itself is refused") {
     who.start(*w.from, to_origin(scheme::http, host, w.site.port()));
     CHECK(who.finish() != nullptr);
 }
+
+TEST_CASE("a connection that has ended is not lent, whether it is looked at or only what is known of it") {
+    using stale = net::upstreams::stale;
+    for (auto const one : {stale::looked_for, stale::risked}) {
+        pool w;
+        auto a = w.connect();
+        w.from->give_back(w.to, std::move(a.stream));
+        a.origin.reset();
+        w.settle();  // the kernel has told
+        CHECK(w.from->take_idle(w.to, w.user, one) == nullptr);
+    }
+}
+
+TEST_CASE("what an origin sends unasked is found before the connection is lent") {
+    using stale = net::upstreams::stale;
+    for (auto const one : {stale::looked_for, stale::risked}) {
+        pool w;
+        auto a = w.connect();
+        w.from->give_back(w.to, std::move(a.stream));
+        a.origin->send("HTTP/1.1 408 Request Timeout\r\n\r\n");
+        w.settle();
+        CHECK(w.from->take_idle(w.to, w.user, one) == nullptr);
+    }
+}
+
+TEST_CASE("a quiet connection is lent without a look where the request may be repeated") {
+    pool w;
+    auto a = w.connect();
+    a.origin->send("x");
+    w.settle();
+    CHECK(read_all(*a.stream) == "x");  // drained: from here on the kernel tells
+    CHECK(a.stream->seems_quiet());
+    auto const* const it = a.stream.get();
+    w.from->give_back(w.to, std::move(a.stream));
+    CHECK(w.from->take_idle(w.to, w.user, net::upstreams::stale::risked).get() == it);
+}
+
+TEST_CASE("connections of one origin are lent for the API that they were made for alone") {
+    pool w;
+    auto a = w.connect();
+    w.from->give_back(w.to, std::move(a.stream));
+    auto other = w.to;
+    auto api = std::make_shared<jitproxy::policy::api>();
+    api->name = "documents";
+    other.api = api;
+    CHECK(w.from->take_idle(other, w.user) == nullptr);
+    CHECK(w.has_idle());
+}
