@@ -118,6 +118,7 @@ jit::task_manager_options manager_settings(config const& c, std::vector<agent> c
     out.requests_open = c.approval.requests_open;
     out.evaluate_every = c.session.evaluate_every;
     out.revoke_tokens = c.session.revoke_tokens;
+    out.tell_after = milliseconds{2};
     // Up to a quarter longer.
     out.jitter = [random = std::minstd_rand{std::random_device{}()}](milliseconds pause) mutable {
         return pause + milliseconds{std::uniform_int_distribution<std::int64_t>{0, pause.count() / 4}(random)};

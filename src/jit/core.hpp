@@ -16,27 +16,32 @@ namespace jitproxy::jit {
 
 struct core {
     core(manager_ports p, agent_table& a, task_manager_options o)
-        : ports(p), agents(a), options(std::move(o)), grants(options.expiry_margin), answers(p.clock) {}
+        : ports(p),
+          agents(a),
+          options(std::move(o)),
+          grants(options.expiry_margin),
+          answers(p.clock),
+          later(p.clock, options.tell_after) {}
 
     manager_ports ports;
     agent_table& agents;
     task_manager_options options;
     ledger grants;
     outbox answers;  // for callers
+    outbox later;    // what nobody waits for; in order with what is told and recorded at once
     bool shutting_down = false;
     // Every callback given to a port holds this weakly.
     std::shared_ptr<core*> alive = std::make_shared<core*>(this);
 
     [[nodiscard]] steady_time now() const { return ports.clock.now(); }
     [[nodiscard]] wall_time wall_now() const { return ports.clock.wall_now(); }
-    void emit(std::string type, std::string session_id, json::object data, actor who = {}) const;
+    void emit(std::string type, std::string session_id, json::object data, actor who = {});
     // A journal that cannot be written after the fact: the work goes on, the failure is told.
-    void record(std::string const& session_id, journal_record what) const;
+    void record(std::string const& session_id, journal_record what);
     void report(result<void> const& journaled, std::string const& session_id) const;
     // RFC 7009; a failure is only told, the token dies with its task or by itself. `grant_id` is empty where the token
     // is no grant's.
-    void revoke(agent_index agent, secret_ptr token, std::string const& session_id,
-                std::string const& grant_id = {}) const;
+    void revoke(agent_index agent, secret_ptr token, std::string const& session_id, std::string const& grant_id = {});
     template <class T>
     void answer(callback<T> done, result<T> what) {
         answers.post([done = std::move(done), what = std::move(what)] { done(what); });

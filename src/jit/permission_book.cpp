@@ -106,7 +106,7 @@ void permission_desk::token_used(std::string const& session_id, std::string cons
     core_.emit("token.used", session_id, std::move(data), {.who = actor::kind::session});
 }
 
-void permission_desk::tell(permission_entry const& e, std::string const& what, actor who) const {
+void permission_desk::tell(permission_entry const& e, std::string const& what, actor who) {
     auto const info = info_of(e);
     json::object data{{"request_id", info.request_id},
                       {"local_id", info.local_id},

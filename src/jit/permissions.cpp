@@ -109,7 +109,7 @@ void permission_desk::perform(entry_ptr const& e, machine::record const&) {
             alive->journaled = done.has_value();
             feed(alive, machine::recorded{done});
             if (!alive->journaled) return;
-            core_.answers.post([this, weak] {  // once it is on its way
+            core_.later.post([this, weak] {
                 if (auto const asked = weak.lock()) tell(*asked, "request.asked", {.who = actor::kind::session});
             });
         }));
@@ -184,22 +184,26 @@ void permission_desk::perform(entry_ptr const& e, machine::settle const& a) {
     e->outcome = a.outcome;
     if (a.token) grant_to(e, *a.token);
     entry_decided(*e, e->outcome);  // who waits comes before who only wants to know
-    auto const status = std::string(to_string(e->outcome.status));
-    if (e->journaled) {
-        records::permission_settled settled{e->session_id,    journal_name(*e),  e->outcome.request_id, status,
-                                            core_.wall_now(), e->outcome.reason, e->outcome.grant_id,   {}};
-        if (a.token) settled.grant_expires_at = core_.wall_now() + life_of(*a.token);
-        core_.record(e->session_id, std::move(settled));
-    }
-    // Denied, expired and granted are the AS's words; what else ends a request is ours.
-    bool const ours = e->outcome.status == permission_status::error || e->outcome.status == permission_status::refused;
-    tell(*e, "request." + status, {.who = ours ? actor::kind::daemon : actor::kind::authorization_server});
+    records::permission_settled settled{
+        e->session_id,    journal_name(*e),  e->outcome.request_id, std::string(to_string(e->outcome.status)),
+        core_.wall_now(), e->outcome.reason, e->outcome.grant_id,   {}};
+    if (a.token) settled.grant_expires_at = core_.wall_now() + life_of(*a.token);
+    core_.later.post([this, e, settled = std::move(settled)] { tell_settled(*e, settled); });
     if (e->outcome.status == permission_status::denied && core_.options.denial_memory > seconds(0))
         e->wake.arm(core_.options.denial_memory, [this, weak = std::weak_ptr(e)] {
             if (auto const alive = weak.lock()) forget(alive);
         });
     else
         forget(e);
+}
+
+void permission_desk::tell_settled(permission_entry const& e, records::permission_settled const& how) {
+    if (e.journaled) core_.record(e.session_id, how);
+    // Denied, expired and granted are the AS's words; what else ends a request is ours.
+    auto const status = e.outcome.status;
+    bool const ours = status == permission_status::error || status == permission_status::refused;
+    tell(e, "request." + std::string(to_string(status)),
+         {.who = ours ? actor::kind::daemon : actor::kind::authorization_server});
 }
 
 void permission_desk::perform(entry_ptr const& e, machine::broken const& a) {

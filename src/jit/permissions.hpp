@@ -124,7 +124,8 @@ class permission_desk {
     void grant_to(entry_ptr const& e, access_token token);
     void forget(entry_ptr const& e);
     [[nodiscard]] request_info info_of(permission_entry const& e) const;
-    void tell(permission_entry const& e, std::string const& what, actor who = {}) const;
+    void tell(permission_entry const& e, std::string const& what, actor who = {});
+    void tell_settled(permission_entry const& e, records::permission_settled const& how);
 
     core& core_;
     session_table& sessions_;

@@ -86,7 +86,8 @@ void task_manager::bearer_refused(std::string const& session_id, std::uint64_t g
 }
 
 void task_manager::token_used(std::string const& session_id, std::string const& grant_id) {
-    impl_->desk.token_used(session_id, grant_id);
+    auto& shared = impl_->shared;
+    shared.later.post([&desk = impl_->desk, session_id, grant_id] { desk.token_used(session_id, grant_id); });
 }
 
 void task_manager::credentials_changed() {
@@ -109,7 +110,10 @@ void task_manager::deny(std::string const& request_id, secret_ptr user_bearer, s
 
 void task_manager::shut_down(std::function<void()> done) {
     impl_->shared.shutting_down = true;
-    impl_->sessions.close_all(std::move(done));
+    impl_->sessions.close_all([weak = std::weak_ptr(impl_), done = std::move(done)] {
+        if (auto const alive = weak.lock()) alive->shared.later.deliver();
+        done();
+    });
 }
 
 std::vector<session_info> task_manager::sessions() const {

@@ -36,6 +36,9 @@ struct task_manager_options {
     std::function<std::string(std::string const& local_id)> callback_url;
     // Makes a pause after trouble a bit longer, so that many proxies do not come back at the same moment.
     std::function<milliseconds(milliseconds)> jitter = [](milliseconds pause) { return pause; };
+    // What nobody waits for (that a permission was asked for and granted, that its token is used) is told and recorded
+    // so long after: on a processor that all threads share it would delay who waits.
+    milliseconds tell_after{0};
     seconds expiry_margin{15};  // a token is not used when less of its life is left (at most a tenth of its life)
     // Looked at before a session is opened or a permission asked for; an error refuses it. Null: nothing stands
     // against.

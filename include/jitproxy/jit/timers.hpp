@@ -35,19 +35,19 @@ class timer {
     scheduler::timer_id id_ = 0;
 };
 
-// Answers for callers: handed over in order, never from within the call that asked. What is still in it when it is
-// destroyed is not delivered.
+// Answers for callers, or what has time: handed over in order, never from within the call that posts it, and `delay`
+// after the first of them at the latest. What is still in it when it is destroyed is not delivered.
 class outbox {
   public:
-    explicit outbox(scheduler& clock) : timer_(clock) {}
+    explicit outbox(scheduler& clock, milliseconds delay = milliseconds(0)) : delay_(delay), timer_(clock) {}
 
     void post(std::function<void()> answer) {
         waiting_.push_back(std::move(answer));
-        if (!timer_.armed()) timer_.arm(milliseconds(0), [this] { deliver(); });
+        if (!timer_.armed()) timer_.arm(delay_, [this] { deliver(); });
     }
-
-  private:
-    void deliver() {
+    void deliver() {  // all of it now
+        if (waiting_.empty()) return;
+        timer_.cancel();
         // An answer may destroy the outbox: it is not touched once the first one has been given.
         auto const batch = std::exchange(waiting_, {});
         std::weak_ptr<int> const alive = alive_;
@@ -57,6 +57,8 @@ class outbox {
         }
     }
 
+  private:
+    milliseconds delay_;
     std::vector<std::function<void()>> waiting_;
     std::shared_ptr<int> alive_ = std::make_shared<int>(0);
     timer timer_;

@@ -71,8 +71,10 @@ TEST_CASE("the first use of a token is told once, by whoever sends it first") {
     CHECK_FALSE(first_use(again->one().used));
     CHECK_FALSE(first_use(nullptr));
     w.manager->token_used("ses_other", granted.grant_id);
+    w.clock.settle();
     CHECK(w.events.count("token.used") == 0);
     w.manager->token_used(id, granted.grant_id);
+    w.clock.settle();
     CHECK(w.events.count("token.used") == 1);
     CHECK(w.events.last("token.used").data.at("request_id") == "req-A");
 }
@@ -84,11 +86,52 @@ TEST_CASE("the first use of a token is told also where its grant has ended meanw
     w.manager->bearer_refused(id, 1, granted.grant_id, [](result<snapshot_ptr> const&) {});
     w.clock.settle();
     w.manager->token_used(id, granted.grant_id);
+    w.clock.settle();
     REQUIRE(w.events.count("token.used") == 1);
     auto const told = w.events.last("token.used");
     CHECK(told.session_id == id);
     CHECK(told.data == json::object{{"grant_id", granted.grant_id}});
     CHECK(told.who.who == actor::kind::session);
+}
+
+TEST_CASE("what nobody waits for is told a moment after the answer, and before what is told at once") {
+    world w({.tell_after = milliseconds(2)});
+    auto const id = w.open();
+    auto const granted = w.grant(id, "A", "scoped-A");
+    w.manager->token_used(id, granted.grant_id);
+    w.clock.settle();
+    CHECK(types(w) == std::vector<std::string>{"session.opened"});
+    CHECK(w.journal.settled.empty());
+    w.clock.advance(milliseconds(2));
+    std::vector<std::string> const escalation{"session.opened", "request.asked", "request.granted", "token.used"};
+    CHECK(types(w) == escalation);
+    CHECK(w.journal.settled.size() == 1);
+
+    (void)w.grant(id, "B", "scoped-B");
+    w.as.complete.answers(completion::completed);
+    w.manager->close_session(
+        id, [](result<session_info> const&) {}, alice);
+    auto all = escalation;
+    all.insert(all.end(), {"request.asked", "request.granted", "session.closing"});
+    CHECK(types(w) == all);
+    w.clock.settle();
+    CHECK(w.journal.settled.size() == 2);
+}
+
+TEST_CASE("a stop tells what has not been told yet before it is done") {
+    world w({.tell_after = milliseconds(2)});
+    auto const id = w.open();
+    auto const granted = w.grant(id, "A", "scoped-A");
+    w.as.complete.answers(completion::completed);
+    w.as.revoked.answers(result<void>{});
+    bool done = false;
+    w.manager->shut_down([&] {
+        CHECK(w.events.count("token.used") == 1);
+        done = true;
+    });
+    w.manager->token_used(id, granted.grant_id);
+    w.clock.settle();
+    CHECK(done);
 }
 
 TEST_CASE("an automatic session is opened by itself, and an idle one closed by the daemon") {

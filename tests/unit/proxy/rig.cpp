@@ -181,7 +181,11 @@ rig::rig(rig_options o) {
     options.timeouts = o.timeouts;
     options.logged = o.logged;
     options.session_required = o.session_required;
-    options.clock = [this] { return std::chrono::steady_clock::now() + milliseconds(ahead_ms_.load()); };
+    options.clock = [this] {
+        ++looks_at_clock_;
+        looks_at_clock_.notify_all();
+        return std::chrono::steady_clock::now() + milliseconds(ahead_ms_.load());
+    };
     if (o.intercept) {
         ca::authority_options of_ca;
         of_ca.directory = ca_directory_.path();
@@ -214,7 +218,14 @@ void rig::on_control(std::function<void()> f) {
     ran.get_future().wait();
 }
 
+void rig::advance(milliseconds span) {
+    ahead_ms_ += span.count();
+    // The second look is begun when the tick that the first one belongs to is over.
+    for (int looks = 0; looks != 2; ++looks) looks_at_clock_.wait(looks_at_clock_.load());
+}
+
 std::size_t rig::events_of(std::string_view type) {
+    on_control([] {});  // what was posted to it until now may post what tells
     std::size_t n = 0;
     on_control([&] {
         auto const found = events_.seen.find(type);

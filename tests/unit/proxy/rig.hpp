@@ -132,8 +132,9 @@ class rig {
     std::string url(std::string_view path) const { return "http://" + site.at() + std::string(path); }
     // "GET http://site/path HTTP/1.1", a Host that is to be ignored, the fields in `more`, the empty line.
     std::string get(std::string_view path, std::string_view more = {}) const;
-    // Deadlines see this much more time gone, from the worker's next tick on.
-    void advance(milliseconds span) { ahead_ms_ += span.count(); }
+    // Deadlines see this much more time gone, from now on: returns after the worker's next tick, where no request is
+    // under way that looks at the clock for itself.
+    void advance(milliseconds span);
     // Waits until that many connections of clients are left.
     bool open_connections_become(std::uint64_t wanted) const;
     // Runs on the control thread and waits for it.
@@ -158,6 +159,7 @@ class rig {
 
   private:
     std::atomic<std::int64_t> ahead_ms_{0};
+    std::atomic<unsigned> looks_at_clock_{0};
     std::unique_ptr<server> server_;
     std::unique_ptr<jit::task_manager> manager_;
     std::thread thread_;
