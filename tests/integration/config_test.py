@@ -139,6 +139,8 @@ def test_version_and_help(checker):
     for command in ([], ["serve"], ["run"], ["session"], ["env"], ["request"], ["ca"], ["check"], ["status"], ["demo"]):
         shown = checker.proxy.run(*command, "--help")
         assert shown.returncode == 0 and "sage" in shown.stdout, command
+    assert checker.proxy.run("help").stdout == checker.proxy.run("--help").stdout
+    assert checker.proxy.run("help", "run").stdout == checker.proxy.run("run", "--help").stdout
     assert checker.proxy.run("no-such-command").returncode == 2
     assert checker.proxy.run("status", "--json").returncode == 1  # no daemon here
 
