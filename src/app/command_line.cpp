@@ -121,6 +121,7 @@ void add_daemon_commands(CLI::App& app, parsed& p) {
     });
     add_settings(run_app, p);
     add_order(run_app, p.run.order);
+    run_app.add_flag("--own", p.run.own, "Serve for this command alone, even where a daemon runs");
     run_app.footer(
         "jitproxy run [OPTIONS] [--] CMD [ARG...]\nExits with CMD's status; 125: jitproxy failed, 126: CMD can't be "
         "executed, 127: CMD not found.");
