@@ -17,6 +17,7 @@ constexpr int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, S
 
 std::vector<char*> pointers(std::vector<std::string> const& texts) {
     std::vector<char*> out;
+    out.reserve(texts.size() + 1);
     for (auto const& text : texts) out.push_back(const_cast<char*>(text.c_str()));  // execvpe does not write to them
     out.push_back(nullptr);
     return out;
