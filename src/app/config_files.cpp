@@ -30,10 +30,10 @@ std::string reason() {
 }  // namespace
 
 void check_certificates(config const& c, config_reader& reader) {
-    auto const wrong = [&](std::string const& path, std::string_view table, std::string_view key, std::string const& file,
-                           std::string_view what) {
-        reader.report(reader.where(path + "." + std::string(key)), std::string(table) + "." + std::string(key) + ": " +
-                                                                       file + " " + std::string(what) + reason());
+    auto const wrong = [&](std::string const& path, std::string_view table, std::string_view key,
+                           std::string const& file, std::string_view what) {
+        reader.report(reader.where(path + "." + std::string(key)),
+                      std::string(table) + "." + std::string(key) + ": " + file + " " + std::string(what) + reason());
     };
     auto const check_roots = [&](std::string const& path, std::string_view table, std::string const& file) {
         ERR_clear_error();

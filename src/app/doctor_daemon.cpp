@@ -62,10 +62,10 @@ void check_parent_proxy(findings& f, config const& c, std::vector<std::string> o
         if (!value) continue;
         auto const at = proxy_address(*value);
         if (std::find(ours.begin(), ours.end(), at) != ours.end()) continue;
-        return f.warning("parent_proxy",
-                         std::string(name) + " names a proxy (" + at +
-                             "); jitproxy itself does not use it: it connects directly",
-                         "let this machine reach LumoAuth and the APIs without it");
+        return f.warning(
+            "parent_proxy",
+            std::string(name) + " names a proxy (" + at + "); jitproxy itself does not use it: it connects directly",
+            "let this machine reach LumoAuth and the APIs without it");
     }
 }
 
@@ -97,11 +97,12 @@ void examine_daemon(findings& f, config const& c, common_options const& o) {
         f.ok("daemon", "none runs (" + daemon.error().detail + "); `jitproxy run` serves for its command alone then");
     } else if (!daemon) {
         told = false;
-        f.failure("daemon", daemon.error().detail,
-                  daemon.error().code == errc::bad_argument
-                      ? "give it the daemon's own: JITPROXY_CONTROL_TOKEN, or listen.control_token_file"
-                      : "ask as its user, as root, or as a member of [listen] control_group; or name another socket with "
-                        "--control");
+        f.failure(
+            "daemon", daemon.error().detail,
+            daemon.error().code == errc::bad_argument
+                ? "give it the daemon's own: JITPROXY_CONTROL_TOKEN, or listen.control_token_file"
+                : "ask as its user, as root, or as a member of [listen] control_group; or name another socket with "
+                  "--control");
     } else {
         auto const where = daemon->where().text();
         auto const ready = daemon->call("GET", "/readyz", {}, answer_time);
