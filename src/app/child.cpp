@@ -4,8 +4,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <memory>
+#include <thread>
 
 namespace jitproxy::app {
 namespace {
@@ -14,14 +17,21 @@ constexpr int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, S
 
 std::vector<char*> pointers(std::vector<std::string> const& texts) {
     std::vector<char*> out;
+    out.reserve(texts.size() + 1);
     for (auto const& text : texts) out.push_back(const_cast<char*>(text.c_str()));  // execvpe does not write to them
     out.push_back(nullptr);
     return out;
 }
 
-// A signal from the terminal goes to the whole foreground process group: the command has it already.
-bool from_terminal(siginfo_t const& info) {
-    return info.si_code == SI_KERNEL;
+// What a key or a new window size sends goes to the whole foreground process group: the command has it already. A
+// hang-up goes to the session's leader alone, which may be us.
+bool has_it_already(int number, siginfo_t const& info) {
+    return info.si_code == SI_KERNEL &&
+           (number == SIGINT || number == SIGQUIT || number == SIGTSTP || number == SIGWINCH);
+}
+
+bool asks_to_end(int number) {
+    return number == SIGINT || number == SIGTERM || number == SIGHUP || number == SIGQUIT;
 }
 
 }  // namespace
@@ -34,7 +44,7 @@ child_process::child_process() {
 }
 
 child_process::~child_process() {
-    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+    if (!hold_) pthread_sigmask(SIG_SETMASK, &before_, nullptr);
 }
 
 std::optional<child_process::failure_to_start> child_process::start(std::vector<std::string> const& argv,
@@ -95,9 +105,32 @@ int child_process::wait() {
         if (auto const code = reap()) return *code;
         siginfo_t info{};
         int const s = sigwaitinfo(&passed_on_, &info);
-        if (s < 0 || s == SIGCHLD || from_terminal(info)) continue;
+        if (s < 0 || s == SIGCHLD || has_it_already(s, info)) continue;
         kill(pid_, s);
     }
+}
+
+bool child_process::finish(std::function<void()> work, std::function<void()> const& on_signal) {
+    auto const done = std::make_shared<std::atomic<bool>>(false);
+    std::thread worker([work = std::move(work), done, waiting = pthread_self()] {
+        work();
+        *done = true;
+        pthread_kill(waiting, SIGCHLD);
+    });
+    bool told = false;
+    while (!*done) {
+        int const s = sigwaitinfo(&passed_on_, nullptr);
+        if (s == SIGTSTP) raise(SIGSTOP);
+        if (!asks_to_end(s) || *done) continue;
+        if (told) {
+            worker.detach();
+            return false;
+        }
+        told = true;
+        on_signal();
+    }
+    worker.join();
+    return true;
 }
 
 }  // namespace jitproxy::app

@@ -213,8 +213,12 @@ int story::tell() {
     directory_ = name;
     std::ofstream(directory_ / "agent.sh") << demo_agent_script();
 
+    auto const binary = emulator_binary();
+    if (binary.has_parent_path() && access(binary.c_str(), X_OK) != 0)
+        return fail("the emulator " + binary.string() +
+                    " is not there: install the package jitproxy-emulator, or name its binary with --emulator");
     piped_process emulator;
-    auto const urls = start_emulator(emulator, emulator_binary(), directory_, api_name, client_secret_, user_token_);
+    auto const urls = start_emulator(emulator, binary, directory_, api_name, client_secret_, user_token_);
     if (!urls) return fail(urls.error());
     auto const base_url = std::string("https://") + api_name + ":" + urls->api_port;
     say("emulator  LumoAuth and a protected API run on this machine: " + base_url);

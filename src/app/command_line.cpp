@@ -1,13 +1,12 @@
 // The one place that includes CLI11: arguments into options, options to a command.
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <functional>
 #include <iostream>
 
 #include "jitproxy/app/commands.hpp"
+#include "jitproxy/app/standard_streams.hpp"
+#include "jitproxy/control/address.hpp"
 
 namespace jitproxy::app {
 namespace {
@@ -32,7 +31,12 @@ struct parsed {
 };
 
 void add_control(CLI::App& a, parsed& p) {
-    a.add_option("--control", p.common.control, "Control socket or address ($JITPROXY_CONTROL)")->type_name("ADDRESS");
+    a.add_option("--control", p.common.control, "Control socket or address ($JITPROXY_CONTROL)")
+        ->type_name("ADDRESS")
+        ->check([](std::string const& text) {
+            auto const parsed = control::parse_address(text);
+            return text == "unix" || parsed ? std::string() : parsed.error().detail;
+        });
 }
 
 void add_file(CLI::App& a, parsed& p) {
@@ -117,6 +121,7 @@ void add_daemon_commands(CLI::App& app, parsed& p) {
     });
     add_settings(run_app, p);
     add_order(run_app, p.run.order);
+    run_app.add_flag("--own", p.run.own, "Serve for this command alone, even where a daemon runs");
     run_app.footer(
         "jitproxy run [OPTIONS] [--] CMD [ARG...]\nExits with CMD's status; 125: jitproxy failed, 126: CMD can't be "
         "executed, 127: CMD not found.");
@@ -154,8 +159,11 @@ void add_session_commands(CLI::App& app, parsed& p) {
     common(open, false);
     add_order(open, options.order);
     open.add_option("--parent", options.order.parent, "Session that this one belongs to")->type_name("ID");
-    open.add_flag("--export", options.as_export, "Print the variables instead, for eval");
-    open.add_option("--format", options.format, "Of --export: sh, fish, dotenv or json")->type_name("FORMAT");
+    auto* const lines = open.add_flag("--export", options.as_export, "Print the variables instead, for eval")
+                            ->excludes(open.get_option("--json"));
+    open.add_option("--format", options.format, "Of --export: sh, fish, dotenv or json")
+        ->type_name("FORMAT")
+        ->needs(lines);
     common(command(s, p, "list", "List sessions", [&p] { return session_list(p.common, p.session); }), false);
     common(command(s, p, "show", "Show a session", [&p] { return session_show(p.common, p.session); }), true);
     auto& close = command(s, p, "close", "Close a session, and wait until that is confirmed",
@@ -183,7 +191,14 @@ void add_request_commands(CLI::App& app, parsed& p) {
     };
     auto& list = command(r, p, "list", "List requests", [&p] { return request_list(p.common, p.request); });
     common(list, false);
-    list.add_option("--status", options.status, "Only those of this status")->type_name("STATUS");
+    list.add_option("--status", options.status, "Only pending, granted, denied, expired, refused or error")
+        ->type_name("STATUS")
+        ->check([](std::string const& text) {
+            static constexpr std::string_view known[] = {"pending", "granted", "denied", "expired", "refused", "error"};
+            if (std::find(std::begin(known), std::end(known), text) != std::end(known)) return std::string();
+            return "no request has the status \"" + text +
+                   "\"; there are pending, granted, denied, expired, refused and error";
+        });
     common(command(r, p, "show", "Show a request", [&p] { return request_show(p.common, p.request); }), true);
     common(command(r, p, "watch", "Print requests as they come and are decided",
                    [&p] { return request_watch(p.common, p.request); }),
@@ -230,19 +245,7 @@ void add_ca_commands(CLI::App& app, parsed& p) {
     add("rotate", "A new root, issuing CA and key in place of the old ones", ca_action::rotate);
 }
 
-// Whoever starts this may have closed one: what is opened next would get its number, and what is meant for people.
-void fill_standard_descriptors() {
-    int fd = -1;
-    do {
-        fd = ::open("/dev/null", O_RDWR);
-    } while (fd >= 0 && fd <= STDERR_FILENO);
-    if (fd >= 0) ::close(fd);
-}
-
-}  // namespace
-
-int main_command(int argc, char** argv) {
-    fill_standard_descriptors();
+int parse_and_run(int argc, char** argv) {
     parsed p;
     p.common.variables = process_environment();
     CLI::App app{"Just-in-time permission for AI agents, without a line of code.", "jitproxy"};
@@ -256,6 +259,10 @@ int main_command(int argc, char** argv) {
     add_audit_commands(app, p);
     try {
         std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+        if (!words.empty() && words.front() == "help") {  // as many programs have it: help, help COMMAND
+            words.erase(words.begin());
+            words.emplace_back("--help");
+        }
         if (!words.empty() && words.front() == "run") p.run.command = cut_command(words, *app.get_subcommand("run"));
         std::reverse(words.begin(), words.end());  // as CLI11 wants a vector
         app.parse(std::move(words));
@@ -264,6 +271,13 @@ int main_command(int argc, char** argv) {
         return code == 0 ? exit_done : exit_usage;
     }
     return p.command ? p.command() : exit_usage;
+}
+
+}  // namespace
+
+int main_command(int argc, char** argv) {
+    int const code = parse_and_run(argc, argv);
+    return code == exit_done && !output_written() ? exit_failed : code;
 }
 
 }  // namespace jitproxy::app

@@ -34,7 +34,7 @@ std::string age(json::object const& request) {
     auto const created = parse_rfc3339(text_member(request, "created_at"));
     if (!created) return "";
     auto const since = std::chrono::duration_cast<seconds>(std::chrono::system_clock::now() - *created);
-    return std::to_string(std::max<std::int64_t>(since.count(), 0)) + "s";
+    return age_text(since);
 }
 
 }  // namespace
@@ -59,7 +59,7 @@ int request_list(common_options const& o, request_options const& r) {
 }
 
 int request_show(common_options const& o, request_options const& r) {
-    auto const found = ask_daemon(o, "GET", "/v1/requests/" + percent_encode(r.id));
+    auto const found = ask_daemon(o, "GET", "/v1/requests/" + percent_encode(r.id), {}, answer_time, r.id);
     if (!found) return exit_failed;
     if (r.as_json)
         std::cout << json::serialize(*found) << "\n";
@@ -80,7 +80,7 @@ int request_watch(common_options const& o, request_options const& r) {
             if (!type.starts_with("request.") && type != "missed") return true;
             if (r.as_json) {
                 std::cout << json::serialize(event) << std::endl;
-                return true;
+                return std::cout.good();
             }
             auto const details = details_text(event.if_contains("authorization_details"));
             auto const why = text_member(event, "justification");
@@ -88,7 +88,7 @@ int request_watch(common_options const& o, request_options const& r) {
                       << for_terminal(text_member(event, "api"))
                       << (details.empty() ? "" : " [" + for_terminal(details) + "]")
                       << (why.empty() ? "" : " " + for_terminal(why)) << std::endl;
-            return true;
+            return std::cout.good();  // else nobody reads it any more
         },
         [] { return interrupted != 0; });
     if (!done) return fail(done.error());
@@ -102,7 +102,7 @@ int request_decide(common_options const& o, request_options const& r, bool appro
     if (!r.text.empty()) order[approve ? "notes" : "reason"] = r.text;
     auto body = json::serialize(order);
     auto const target = "/v1/requests/" + percent_encode(r.id) + (approve ? "/approve" : "/deny");
-    auto const decided = ask_daemon(o, "POST", target, body, milliseconds{30'000});
+    auto const decided = ask_daemon(o, "POST", target, body, milliseconds{30'000}, r.id);
     wipe(body);
     if (!decided) return exit_failed;
     if (r.as_json)

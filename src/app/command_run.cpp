@@ -1,6 +1,9 @@
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <filesystem>
+#include <functional>
 
 #include "jitproxy/app/child.hpp"
 #include "jitproxy/app/client_environment.hpp"
@@ -52,7 +55,33 @@ void close_session(control::client& daemon, std::string const& id) {
     }
 }
 
-int run_in_session(control::client& daemon, common_options const& o, run_options const& r) {
+// Whether the daemon reads this very file.
+bool is_its_file(control::client& daemon, std::string const& file) {
+    auto const status = daemon.call("GET", "/v1/status", {}, answer_time);
+    auto const document = status && status->ok() ? status->document() : result<json::value>(error{});
+    if (!document || !document->is_object()) return false;
+    std::filesystem::path const its = text_member(document->get_object(), "config_file");
+    std::error_code ec;
+    return its.is_absolute() && std::filesystem::equivalent(its, file, ec);
+}
+
+// "--protect and --url" where the daemon goes by other settings than those that were asked for; empty: it does not. A
+// host that is to be protected must not go through a daemon that would tunnel it.
+std::string without_effect(control::client& daemon, common_options const& o) {
+    std::vector<std::string> names;
+    if (!o.protect.empty()) names.emplace_back("--protect");
+    for (auto const& flag : o.flags)
+        if (std::find(names.begin(), names.end(), flag.source) == names.end()) names.push_back(flag.source);
+    if (!o.config_file.empty() && !is_its_file(daemon, o.config_file)) names.emplace_back("--config");
+    std::string out;
+    for (std::size_t i = 0; i < names.size(); ++i)
+        out += (i == 0 ? "" : i + 1 == names.size() ? " and " : ", ") + names[i];
+    return out;
+}
+
+// `end_daemon`: what else there is to do once the session is closed.
+int run_in_session(control::client& daemon, common_options const& o, run_options const& r,
+                   std::function<void()> const& end_daemon) {
     auto order = order_of(o, r);
     if (!order) return fail_run(order.error().detail);
     // Attached: should this process be killed, the connection's end closes the session.
@@ -67,12 +96,20 @@ int run_in_session(control::client& daemon, common_options const& o, run_options
     auto const ours = merge_environment(environment_of(session), o.variables, java_found(o.variables));
 
     child_process child;
+    child.hold_signals();
     int code = 0;
     if (auto const failed = child.start(r.command, command_environment(own_environment(), ours)))
         code = fail(failed->message, failed->exit_code);
     else
         code = child.wait();
-    close_session(daemon, id);
+    auto const close = [&] {
+        close_session(daemon, id);
+        end_daemon();
+    };
+    auto const tell = [&id] {
+        fail("still waiting until the end of session " + id + " is confirmed; once more to leave that to the daemon");
+    };
+    if (!child.finish(close, tell)) std::_Exit(code);
     return code;
 }
 
@@ -80,20 +117,37 @@ int run_in_session(control::client& daemon, common_options const& o, run_options
 
 int run(common_options const& o, run_options const& r) {
     forbid_dumps();  // the agent runs as the same user, and what it must not see may be in our variables
-    if (auto daemon = connect_to_daemon(o)) return run_in_session(*daemon, o, r);
-    // No daemon: serve for this one command.
+    if (!r.own) {
+        auto daemon = connect_to_daemon(o);
+        if (daemon) {
+            auto const ignored = without_effect(*daemon, o);
+            if (!ignored.empty())
+                return fail_run(
+                    "a daemon runs at " + daemon->where().text() + ", and goes by its own settings: " + ignored +
+                    " would have no effect. Put that into its configuration, or use --own to serve for this "
+                    "command alone");
+            return run_in_session(*daemon, o, r, [] {});
+        }
+        // Where none runs, or none that is this user's to ask, it serves by itself; beside one that is in trouble, not.
+        auto const code = daemon.error().code;
+        if (code != errc::not_found && code != errc::storage && code != errc::internal)
+            return fail_run(daemon.error().detail);
+    }
+    // Serve for this one command.
     auto const loaded = load_with(o, true);
     if (report_problems(loaded)) return exit_bad_configuration;
     auto const& c = loaded.value;
-    auto own = private_daemon::start(c, loaded.agents, o.variables);
+    bool const listen =
+        std::any_of(o.flags.begin(), o.flags.end(), [](auto const& f) { return f.source == "--listen"; });
+    auto own = private_daemon::start(c, loaded.agents, o.variables, listen);
     if (!own) return fail_run(own.error().detail);
-    int code = exit_jitproxy_failed;
-    {
-        auto daemon = control::client::connect(own->control(), nullptr, answer_time);
-        if (!daemon) return fail_run(daemon.error().detail);
-        code = run_in_session(*daemon, o, r);
-    }
-    if (!own->stop()) fail("the end of the session is not confirmed; the next jitproxy here completes it");
+    auto daemon = control::client::connect(own->control(), nullptr, answer_time);
+    if (!daemon) return fail_run(daemon.error().detail);
+    auto const stop = [&own] {
+        if (!own->stop()) fail("the end of the session is not confirmed; the next jitproxy here completes it");
+    };
+    int const code = run_in_session(*daemon, o, r, stop);
+    stop();  // where there was no session
     return code;
 }
 

@@ -80,6 +80,8 @@ struct composition::impl : std::enable_shared_from_this<impl> {
 
 result<std::shared_ptr<ca::authority const>> composition::impl::make_authority(config const& c,
                                                                                policy::rules const& rules) const {
+    // What may fail is tried before: other hosts make another CA, and once its files are replaced there is no way back.
+    if (auto const tls = net::upstream_tls::create(rules.apis()); !tls) return tls.error();
     auto made = ca::authority::load_or_create(authority_settings(c, rules, options.state), clock.wall_now());
     if (!made) return made.error();
     if (auto done = ca::write_bundle(bundle_file(), made->root_pem()); !done) return done.error();
@@ -98,7 +100,6 @@ void composition::impl::build(std::vector<agent> const& agents) {
     journal = std::make_unique<store::journal_writer>(
         std::move(file), [this](std::function<void()> outcome) { asio::post(io, std::move(outcome)); });
     auto const rules = need(make_rules(settings));
-    authority = need(make_authority(settings, *rules));
     auto reaching = as_settings(settings, agents);
     reaching.on_change = [this](bool down, std::string const& why) {
         as_down = down;
@@ -109,6 +110,7 @@ void composition::impl::build(std::vector<agent> const& agents) {
     credentials = reaching.agents;
     as = lumoauth::create_client(io, std::move(reaching));
     meter = std::make_unique<as_meter>(*as);
+    authority = need(make_authority(settings, *rules));
     auto serving = server_settings(settings);
     serving.passed = options.proxy_sockets;
     serving.on_user_denied = [this](error const& why, std::uint64_t clients) {
@@ -235,8 +237,6 @@ result<void> composition::replace(config const& c, std::vector<agent> const& age
     auto& now = *impl_;
     auto const rules = make_rules(c);
     if (!rules) return rules.error();
-    // What may fail is tried before: other hosts make another CA, and once its files are replaced there is no way back.
-    if (auto const tls = net::upstream_tls::create((*rules)->apis()); !tls) return tls.error();
     auto const authority = now.make_authority(c, **rules);
     if (!authority) return authority.error();
     if (auto replaced = now.proxy->replace_rules(*rules, *authority); !replaced) return replaced;

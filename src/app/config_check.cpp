@@ -4,6 +4,7 @@
 #include "jitproxy/app/config_reader.hpp"
 #include "jitproxy/app/endpoint.hpp"
 #include "jitproxy/base/encoding.hpp"
+#include "jitproxy/control/address.hpp"
 #include "jitproxy/http/target.hpp"
 #include "jitproxy/policy/rules.hpp"
 
@@ -50,6 +51,22 @@ void check_hosts(config const& c, config_reader& reader) {
     }
 }
 
+// Names that no public registry gives away: whoever runs the network decides what is below them.
+constexpr std::string_view private_suffixes[] = {"localhost", "local", "internal", "test", "lan"};
+
+void check_width(api_config const& api, std::vector<std::string>& warnings) {
+    for (auto const& host : api.hosts) {
+        auto const name = normal(host);
+        if (!name.starts_with("*.") || name.find('.', 2) != std::string::npos) continue;
+        auto const suffix = std::string_view(name).substr(2);
+        if (std::find(std::begin(private_suffixes), std::end(private_suffixes), suffix) != std::end(private_suffixes))
+            continue;
+        warnings.push_back("API \"" + api.name + "\": \"" + name +
+                           "\" is every host of a top-level domain, and gets the agent's token; name the API's own "
+                           "domain");
+    }
+}
+
 void check_apis(config& c, config_reader& reader, std::vector<std::string>& warnings) {
     for (std::size_t i = 0; i < c.apis.size(); ++i) {
         auto& api = c.apis[i];
@@ -67,6 +84,9 @@ void check_apis(config& c, config_reader& reader, std::vector<std::string>& warn
             reader.report(
                 reader.where(path + (api.client_key_file.empty() ? ".client_certificate_file" : ".client_key_file")),
                 "api: client_certificate_file and client_key_file are of use only together");
+        if (auto const unknown = unknown_placeholder(api.justification); !unknown.empty())
+            reader.report(reader.where(path + ".justification"),
+                          "api.justification: there is no " + unknown + "; " + std::string(placeholders_help));
         auto const& ports = api.ports.ports;
         if (std::find(ports.begin(), ports.end(), 80) != ports.end() && !api.allow_plain_http &&
             api.upstream_tls == "as-requested")
@@ -75,7 +95,26 @@ void check_apis(config& c, config_reader& reader, std::vector<std::string>& warn
                                "over TLS, or allow_plain_http = true in a network that nobody else can read");
     }
     check_hosts(c, reader);
+    for (auto const& api : c.apis) check_width(api, warnings);
     if (c.apis.empty()) warnings.push_back("no API is protected: name one with [[api]] or --protect HOST");
+}
+
+// The path style is made of these: a wrong one is a 404 at LumoAuth, which says nothing of what is wrong.
+void check_names(config const& c, config_reader& reader) {
+    auto const& as = c.authorization_server;
+    for (std::string_view const part : {"/t/", "/orgs/"})
+        if (as.url.find(part) != std::string::npos)
+            reader.report(reader.where("authorization_server.url"),
+                          "authorization_server.url: must be the base URL alone; what follows " + std::string(part) +
+                              " belongs into " + (part == "/t/" ? "tenant" : "org_id"));
+    auto const check = [&](std::string const& name, std::string const& key) {
+        if (name == "." || name == ".." || name.find_first_of(" /\\?#%") != std::string::npos)
+            reader.report(reader.where("authorization_server." + key),
+                          "authorization_server." + key + ": " + toml_string(name) +
+                              " is no name as LumoAuth gives it: it has no blanks, slashes or other marks of a URL");
+    };
+    check(as.tenant, "tenant");
+    check(as.org_id, "org_id");
 }
 
 void check_server(config const& c, config_reader& reader, config_sources const& sources, std::vector<agent>& agents) {
@@ -95,6 +134,7 @@ void check_server(config const& c, config_reader& reader, config_sources const& 
                           "authorization_server.url: the client secret would go over plain HTTP to another machine; "
                           "use https://, or set allow_plain_http = true in a network that nobody else can read");
     }
+    check_names(c, reader);
     if (!sources.need_credentials) return;
     if (as.tenant.empty() && as.org_id.empty())
         reader.report(reader.where("authorization_server.tenant"),
@@ -171,6 +211,10 @@ void check_config(loaded_config& loaded, config_reader& reader, config_sources c
     check_agents(c, reader);
     check_server(c, reader, sources, loaded.agents);
     check_apis(c, reader, warnings);
+    if (sources.need_credentials) check_certificates(c, reader);
+    if (auto const control = sources.variables("JITPROXY_CONTROL"); control && sources.need_credentials)
+        if (auto const parsed = control::parse_address(*control); *control != "unix" && !parsed)
+            reader.report("JITPROXY_CONTROL", parsed.error().detail);
     if (c.egress.default_action == "tunnel" && !c.egress.allow.empty())
         warnings.push_back("egress.allow has no effect while egress.default is \"tunnel\"");
 }

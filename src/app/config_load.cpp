@@ -12,6 +12,8 @@
 namespace jitproxy::app {
 namespace {
 
+constexpr std::size_t largest_config_file = 1U << 20;
+
 struct variable_key {
     std::string_view variable;
     std::string_view table;
@@ -100,11 +102,11 @@ loaded_config load_config(config_sources const& sources) {
     if (!sources.file_text.empty()) {
         readable = reader.read(sources.file_text, out.value);
     } else if (!out.file.empty()) {
-        auto const text = read_text_file(out.file);
+        auto const text = read_text_file(out.file, largest_config_file);
         if (text)
             readable = reader.read(*text, out.value);
-        else
-            reader.report(out.file + ":1:1", std::string("cannot be read: ") + std::strerror(errno));
+        else  // a directory, say: nothing of it may be taken for an empty file
+            reader.report(out.file, std::string("cannot be read: ") + std::strerror(errno));
         readable = readable && text;
     }
     apply_variables(sources, reader, out.value);

@@ -9,6 +9,14 @@
 
 namespace jitproxy::app {
 
+namespace {
+
+bool has_line_break(std::string_view text) {
+    return text.find_first_of("\r\n") != std::string_view::npos;
+}
+
+}  // namespace
+
 result<secret_ptr> read_secret_file(std::string const& path) {
     int const fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (fd < 0)
@@ -26,6 +34,12 @@ result<secret_ptr> read_secret_file(std::string const& path) {
     wipe(text);
     if (!whole) return make_error(errc::configuration, "the secret file " + path + " is no file with a secret");
     if (value.empty()) return make_error(errc::configuration, "the secret file " + path + " is empty");
+    if (has_line_break(value)) {
+        wipe(value);
+        return make_error(
+            errc::configuration,
+            "the secret file " + path + " has a line break inside; it is to hold the secret alone, on one line");
+    }
     return make_secret(std::move(value));
 }
 
@@ -42,6 +56,10 @@ result<secret_ptr> read_secret(secret_source const& at, variable_lookup const& v
     if (!at.variable.empty())
         if (auto value = variables(at.variable)) {
             from = at.variable;
+            if (has_line_break(*value)) {
+                wipe(*value);
+                return make_error(errc::configuration, "the variable " + from + " has a line break inside");
+            }
             return make_secret(std::move(*value));
         }
     from = at.file;

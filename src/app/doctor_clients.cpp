@@ -1,14 +1,7 @@
-// This machine's agents and their clients, and the daemon that they are to use, as the doctor sees them.
-#include <algorithm>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-
+// This machine's agents and their clients, as the doctor sees them.
 #include "jitproxy/app/client_environment.hpp"
-#include "jitproxy/app/daemon_client.hpp"
 #include "jitproxy/app/doctor.hpp"
-#include "jitproxy/app/endpoint.hpp"
 #include "jitproxy/app/paths.hpp"
-#include "jitproxy/app/settings.hpp"
 
 namespace jitproxy::app {
 namespace {
@@ -78,39 +71,6 @@ void check_no_proxy(findings& f, config const& c, variable_lookup const& variabl
     if (good) f.ok("environment", "no variable leads clients around the proxy");
 }
 
-// Whether one could listen there now.
-boost::system::error_code try_to_listen(endpoint_text const& where) {
-    namespace ip = boost::asio::ip;
-    boost::asio::io_context io;
-    ip::tcp::acceptor probe(io);
-    boost::system::error_code ec;
-    ip::tcp::endpoint const at(ip::make_address(where.address), where.port);
-    probe.open(at.protocol(), ec);
-    if (!ec) probe.set_option(boost::asio::socket_base::reuse_address(true), ec);
-    if (!ec) probe.bind(at, ec);
-    if (!ec) probe.listen(1, ec);
-    return ec;
-}
-
-void check_ports(findings& f, config const& c, std::vector<std::string> const& held) {
-    for (auto const& where : server_settings(c).listen) {
-        endpoint_text const at{where.address().to_string(), where.port(), where.address().is_v6()};
-        if (at.port == 0) continue;
-        if (std::find(held.begin(), held.end(), at.text()) != held.end()) {
-            f.ok("proxy_port", at.text() + " is the daemon's");
-            continue;
-        }
-        auto const ec = try_to_listen(at);
-        if (!ec)
-            f.ok("proxy_port", at.text() + " is free");
-        else if (ec == boost::asio::error::address_in_use)
-            f.failure("proxy_port", at.text() + " is in use by another process",
-                      "see which (ss -ltnp), and end it or set listen.proxy");
-        else
-            f.failure("proxy_port", at.text() + " cannot be listened on: " + ec.message(), "set listen.proxy");
-    }
-}
-
 }  // namespace
 
 std::string_view bypass_of(std::string_view no_proxy, std::string_view host) {
@@ -134,33 +94,6 @@ std::string_view bypass_of(std::string_view no_proxy, std::string_view host) {
 void examine_clients(findings& f, config const& c, common_options const& o) {
     check_trust(f, c, o.variables);
     check_no_proxy(f, c, o.variables);
-}
-
-void examine_daemon(findings& f, config const& c, common_options const& o) {
-    std::vector<std::string> held;
-    auto daemon = connect_to_daemon(o);
-    if (!daemon) {
-        f.ok("daemon", "none runs (" + daemon.error().detail + "); `jitproxy run` serves for its command alone then");
-        examine_audit_trail(f, c, o.variables);
-        return check_ports(f, c, held);
-    }
-    auto const where = daemon->where().text();
-    auto const ready = daemon->call("GET", "/readyz", {}, answer_time);
-    if (ready && ready->ok())
-        f.ok("daemon", "one answers at " + where + " and is ready");
-    else
-        f.failure("daemon", "the daemon at " + where + " is not ready", "see its log, or `jitproxy status`");
-    auto const status = daemon->call("GET", "/v1/status", {}, answer_time);
-    auto const document = status && status->ok() ? status->document() : result<json::value>(json::value());
-    if (document && document->is_object()) {
-        auto const& said = document->get_object();
-        if (auto const* list = said.if_contains("listeners"); list && list->is_array())
-            for (auto const& item : list->get_array())
-                if (item.is_object()) held.push_back(text_member(item.get_object(), "address"));
-        if (auto const* audit = said.if_contains("audit"); audit && audit->is_object())
-            judge_audit_trail(f, audit->get_object());
-    }
-    check_ports(f, c, held);
 }
 
 }  // namespace jitproxy::app

@@ -28,6 +28,8 @@ result<T> wait_for(boost::asio::io_context& io, Start start) {
 }
 
 std::string how_to_mend(error const& e, config const& c) {
+    if (e.detail.find("answered 404") != std::string::npos)  // it is not there that LumoAuth has this endpoint
+        return "check authorization_server.url (" + c.authorization_server.url + ") and tenant / org_id";
     switch (e.code) {
         case errc::as_unauthorized:
         case errc::as_rejected:

@@ -1,6 +1,9 @@
 // What the daemon keeps on this machine, as the doctor sees it.
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 
 #include "jitproxy/app/config_keys.hpp"
@@ -16,9 +19,36 @@ namespace {
 constexpr std::uintmax_t least_room = 1ULL << 20;
 constexpr std::uintmax_t enough_room = 64ULL << 20;
 
+// The directory itself, or where it would be made.
+fs::path nearest_directory(fs::path directory) {
+    std::error_code ec;
+    while (!fs::exists(directory, ec) && directory.has_parent_path() && directory.parent_path() != directory)
+        directory = directory.parent_path();
+    return directory;
+}
+
+// Looks only: what the doctor made as root would be in the daemon's way.
+bool check_place(findings& f, fs::path const& state) {
+    auto const there = nearest_directory(state);
+    std::string const mend = "set state.directory to one that this user can write to, or ask as the daemon's user";
+    std::error_code ec;
+    if (!fs::is_directory(there, ec)) {
+        f.failure("state_directory", there.string() + " is no directory", mend);
+    } else if (access(there.c_str(), W_OK | X_OK) != 0) {
+        f.failure("state_directory",
+                  state.string() + (there == state ? "" : " is not there, and " + there.string()) +
+                      " cannot be written to: " + std::strerror(errno),
+                  mend);
+    } else {
+        f.ok("state_directory", state.string() + (there == state ? "" : ", which is made at the first start"));
+        return true;
+    }
+    return false;
+}
+
 void check_room(findings& f, config const& c, fs::path const& state, variable_lookup const& variables) {
     std::error_code ec;
-    auto const kept = fs::space(state, ec);
+    auto const kept = fs::space(nearest_directory(state), ec);
     if (ec) return f.warning("disk_space", state.string() + ": " + ec.message(), "check that file system");
     if (kept.available < least_room)
         return f.failure(
@@ -92,9 +122,7 @@ void check_secrets(findings& f, loaded_config const& loaded, fs::path const& sta
 void examine_state(findings& f, loaded_config const& loaded, common_options const& o) {
     auto const state = state_directory(loaded.value, o.variables);
     if (!state) return f.failure("state_directory", state.error().detail, "set state.directory");
-    if (auto made = ensure_directory(*state); !made)
-        return f.failure("state_directory", made.error().detail, "set state.directory to one that this user can write");
-    f.ok("state_directory", state->string());
+    if (!check_place(f, *state)) return;
     check_room(f, loaded.value, *state, o.variables);
     check_journal(f, *state);
     check_ca(f, *state);

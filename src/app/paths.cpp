@@ -1,12 +1,13 @@
 #include "jitproxy/app/paths.hpp"
 
+#include <fcntl.h>
 #include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstring>
-#include <fstream>
-#include <sstream>
+#include <functional>
 
 namespace jitproxy::app {
 namespace fs = std::filesystem;
@@ -61,13 +62,23 @@ fs::path runtime_directory(variable_lookup const& variables) {
     return "/tmp/jitproxy-" + std::to_string(getuid());
 }
 
-std::optional<std::string> read_text_file(fs::path const& file) {
-    std::ifstream in(file, std::ios::binary);
-    if (!in) return std::nullopt;
-    std::ostringstream text;
-    text << in.rdbuf();
-    if (in.bad()) return std::nullopt;
-    return std::move(text).str();
+std::optional<std::string> read_text_file(fs::path const& file, std::size_t most) {
+    int const fd = open(file.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return std::nullopt;
+    std::string text;
+    char piece[16 * 1024];
+    int wrong = 0;
+    while (wrong == 0) {
+        auto const n = read(fd, piece, sizeof piece);
+        if (n == 0) break;
+        if (n < 0 && errno != EINTR) wrong = errno;
+        if (n > 0) text.append(piece, static_cast<std::size_t>(n));
+        if (text.size() > most) wrong = EFBIG;
+    }
+    close(fd);
+    errno = wrong;
+    if (wrong != 0) return std::nullopt;
+    return text;
 }
 
 result<void> ensure_directory(fs::path const& directory) {
@@ -79,23 +90,45 @@ result<void> ensure_directory(fs::path const& directory) {
     return make_error(errc::storage, "cannot make the directory " + directory.string() + ": " + std::strerror(errno));
 }
 
-result<void> check_private_directory(fs::path const& directory) {
+namespace {
+
+error not_safe(fs::path const& path, std::string const& why) {
+    return make_error(errc::storage, path.string() + " " + why + "; set XDG_RUNTIME_DIR or JITPROXY_CONTROL");
+}
+
+result<void> check_directory(fs::path const& directory, std::function<bool(uid_t)> const& trusted) {
     struct stat info {};
-    auto const refuse = [&](std::string const& why) {
-        return make_error(errc::storage, directory.string() + " " + why + "; set XDG_RUNTIME_DIR or JITPROXY_CONTROL");
+    if (lstat(directory.c_str(), &info) != 0)
+        return not_safe(directory, std::string("cannot be used: ") + std::strerror(errno));
+    if (!S_ISDIR(info.st_mode)) return not_safe(directory, "is no directory");
+    if (!trusted(info.st_uid)) return not_safe(directory, "belongs to another user");
+    if ((info.st_mode & 0022) != 0) return not_safe(directory, "can be written to by other users");
+    return {};
+}
+
+}  // namespace
+
+result<void> check_private_directory(fs::path const& directory) {
+    return check_directory(directory, [](uid_t owner) { return owner == getuid() || owner == 0; });
+}
+
+result<void> check_service_socket(fs::path const& socket, uid_t caller, std::optional<uid_t> service) {
+    auto const trusted = [&](uid_t owner) {
+        return caller == 0 || owner == caller || owner == 0 || (service && owner == *service);
     };
-    if (lstat(directory.c_str(), &info) != 0) return refuse(std::string("cannot be used: ") + std::strerror(errno));
-    if (!S_ISDIR(info.st_mode)) return refuse("is no directory");
-    if (info.st_uid != getuid() && info.st_uid != 0) return refuse("belongs to another user");
-    if ((info.st_mode & 0022) != 0) return refuse("can be written to by other users");
+    if (auto safe = check_directory(socket.parent_path(), trusted); !safe) return safe;
+    struct stat info {};
+    if (lstat(socket.c_str(), &info) != 0) return {};  // connecting tells why
+    if (!S_ISSOCK(info.st_mode)) return not_safe(socket, "is no socket");
+    if (!trusted(info.st_uid)) return not_safe(socket, "belongs to another user");
     return {};
 }
 
 std::vector<std::string> control_addresses(variable_lookup const& variables) {
-    if (auto const set = variables("JITPROXY_CONTROL")) return {*set};
+    if (auto const set = variables("JITPROXY_CONTROL"); set && *set != "unix") return {*set};
     auto const runtime = runtime_directory(variables);
     std::vector<std::string> out{"unix:" + (runtime / "control.sock").string()};
-    if (runtime != "/run/jitproxy") out.emplace_back("unix:/run/jitproxy/control.sock");
+    if (runtime != "/run/jitproxy") out.emplace_back(std::string("unix:") + service_socket);
     std::vector<std::string> own;
     std::error_code ec;
     for (auto const& entry : fs::directory_iterator(runtime, ec)) {

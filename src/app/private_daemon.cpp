@@ -68,17 +68,17 @@ void become_daemon_process() {
 }  // namespace
 
 result<private_daemon> private_daemon::start(config const& c, std::vector<agent> const& agents,
-                                             variable_lookup const& variables) {
-    auto made = start_once(c, agents, variables);
+                                             variable_lookup const& variables, bool listen) {
+    auto made = start_once(c, agents, variables, listen);
     // Another daemon that starts at this very moment may have taken our state, still empty, for that of an ended run.
     if (!made && (made.error().code == errc::in_use || made.error().code == errc::storage))
-        return start_once(c, agents, variables);
+        return start_once(c, agents, variables, listen);
     return made;
 }
 
 result<private_daemon> private_daemon::start_once(config c, std::vector<agent> const& agents,
-                                                  variable_lookup const& variables) {
-    c.listen.proxy = {"127.0.0.1:0"};
+                                                  variable_lookup const& variables, bool listen) {
+    if (!listen) c.listen.proxy = {"127.0.0.1:0"};
     c.listen.workers = 1;
     // Warnings of this daemon are of interest, its ordinary lines would disturb the command's own.
     if (c.log.level == "info") c.log.level = "warning";

@@ -59,6 +59,19 @@ error_code bind_tcp(any_acceptor& acceptor, address const& where) {
     return ec;
 }
 
+// Somebody else has the address, perhaps for a moment only: no reason to give up for good.
+bool taken(error_code ec) {
+    return ec == asio::error::address_in_use || ec == boost::system::errc::address_not_available;
+}
+
+errc code_of(error_code ec) {
+    return taken(ec) ? errc::in_use : errc::configuration;
+}
+
+std::string hint_of(error_code ec, std::string const& keys) {
+    return taken(ec) ? "; see `ss -ltnp`; " + keys + " names another" : std::string();
+}
+
 std::uint16_t port_of(any_acceptor const& acceptor) {
     error_code ec;
     auto const any = acceptor.local_endpoint(ec);
@@ -97,13 +110,13 @@ void accept_all(any_acceptor& acceptor, std::size_t most, std::shared_ptr<void> 
 
 result<address> listen_on(any_acceptor& acceptor, address const& where, secret_ptr const& token,
                           std::optional<gid_t> group) {
-    auto const refuse = [&](std::string const& why) {
-        return make_error(errc::configuration, "control address " + where.text() + ": " + why);
+    auto const refuse = [&](std::string const& why, errc code = errc::configuration) {
+        return make_error(code, "control address " + where.text() + ": " + why);
     };
     struct stat info {};
     if (where.is_unix() && lstat(where.path.c_str(), &info) == 0) {
         if (!S_ISSOCK(info.st_mode)) return refuse("is there and is no socket");
-        if (answers(where.path)) return refuse("in use: a daemon runs already");
+        if (answers(where.path)) return refuse("in use: a daemon runs already", errc::in_use);
         unlink(where.path.c_str());
     }
     if (!where.is_unix() && (!token || token->empty())) return refuse("needs a control token");
@@ -112,7 +125,7 @@ result<address> listen_on(any_acceptor& acceptor, address const& where, secret_p
         return refuse(std::string("cannot be given to [listen] control_group: ") + std::strerror(errno) +
                       "; the daemon's user must be a member of it");
     if (!ec) acceptor.listen(asio::socket_base::max_listen_connections, ec);
-    if (ec) return refuse(ec.message());
+    if (ec) return refuse(ec.message() + hint_of(ec, "[listen] control or --control"), code_of(ec));
     auto bound = where;
     if (!where.is_unix()) bound.port = port_of(acceptor);
     return bound;
@@ -121,7 +134,9 @@ result<address> listen_on(any_acceptor& acceptor, address const& where, secret_p
 result<address> listen_openly(any_acceptor& acceptor, address const& where) {
     auto ec = bind_tcp(acceptor, where);
     if (!ec) acceptor.listen(asio::socket_base::max_listen_connections, ec);
-    if (ec) return make_error(errc::configuration, "callback address " + where.text() + ": " + ec.message());
+    if (ec)
+        return make_error(code_of(ec), "callback address " + where.text() + ": " + ec.message() +
+                                           hint_of(ec, "[approval] callback_listen"));
     auto bound = where;
     bound.port = port_of(acceptor);
     return bound;

@@ -87,16 +87,21 @@ std::string url_of(tcp::endpoint const& at, bool tls) {
 
 }  // namespace
 
-std::string listen(asio::io_context& io, endpoint_address const& where, service& to, asio::ssl::context* tls,
-                   bool quiet) {
+std::string listen(asio::io_context& io, endpoint_address const& where, char const* flag, service& to,
+                   asio::ssl::context* tls, bool quiet) {
     tcp::resolver resolver{io};
     auto const found = resolver.resolve(where.host, std::to_string(where.port), tcp::resolver::passive);
     tcp::endpoint const at = *found.begin();
     auto self = std::make_shared<listener>(listener{tcp::acceptor{io}, to, tls, quiet});
     self->acceptor.open(at.protocol());
     self->acceptor.set_option(tcp::acceptor::reuse_address{true});
-    self->acceptor.bind(at);
-    self->acceptor.listen();
+    try {
+        self->acceptor.bind(at);
+        self->acceptor.listen();
+    } catch (boost::system::system_error const& e) {
+        throw std::runtime_error("cannot listen on " + where.host + ":" + std::to_string(where.port) + " (" + flag +
+                                 "): " + e.code().message() + "; see `ss -ltnp`, or give " + flag + " another address");
+    }
     auto const url = url_of(self->acceptor.local_endpoint(), tls != nullptr);
     asio::co_spawn(io, accept_all(std::move(self)), log_failure);
     return url;

@@ -78,12 +78,14 @@ void serve(options o) {
     std::signal(SIGPIPE, SIG_IGN);
 
     std::vector<url_line> urls;
-    urls.push_back({"as_url", "authorization server", listen(io, *opts.as, as, nullptr, opts.quiet)});
+    urls.push_back({"as_url", "authorization server", listen(io, *opts.as, "--listen", as, nullptr, opts.quiet)});
     if (opts.as_tls)
-        urls.push_back({"as_tls_url", "authorization server", listen(io, *opts.as_tls, as, &tls, opts.quiet)});
-    if (opts.api) urls.push_back({"api_url", "protected API", listen(io, *opts.api, api, nullptr, opts.quiet)});
+        urls.push_back(
+            {"as_tls_url", "authorization server", listen(io, *opts.as_tls, "--as-tls", as, &tls, opts.quiet)});
+    if (opts.api)
+        urls.push_back({"api_url", "protected API", listen(io, *opts.api, "--api", api, nullptr, opts.quiet)});
     if (opts.api_tls)
-        urls.push_back({"api_tls_url", "protected API", listen(io, *opts.api_tls, api, &tls, opts.quiet)});
+        urls.push_back({"api_tls_url", "protected API", listen(io, *opts.api_tls, "--api-tls", api, &tls, opts.quiet)});
     for (auto const& line : urls) std::cout << line.what << " at " << line.url << '\n';
     if (!ca_file.empty()) std::cout << "CA certificate in " << ca_file << '\n';
     if (!opts.ready_file.empty())

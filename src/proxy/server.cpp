@@ -22,8 +22,11 @@ using boost::asio::ip::tcp;
 using reuse_port = boost::asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
 
 error cannot_listen(tcp::endpoint const& where, boost::system::error_code ec) {
-    return make_error(errc::configuration, "cannot listen on " + where.address().to_string() + ":" +
-                                               std::to_string(where.port()) + ": " + ec.message());
+    // Somebody else has it, perhaps for a moment only: no reason to give up for good.
+    bool const taken = ec == boost::asio::error::address_in_use || ec == boost::system::errc::address_not_available;
+    return make_error(taken ? errc::in_use : errc::configuration,
+                      "cannot listen on " + where.address().to_string() + ":" + std::to_string(where.port()) + ": " +
+                          ec.message() + (taken ? "; see `ss -ltnp`; [listen] proxy or --listen names another" : ""));
 }
 
 result<worker::acceptor> open_listener(boost::asio::io_context& io, tcp::endpoint const& where, bool shared) {

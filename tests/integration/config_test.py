@@ -1,7 +1,9 @@
 """`check` and what a broken configuration looks like; variables alone; SIGHUP."""
 import json
+import pathlib
 import re
 import signal
+import subprocess
 
 import pytest
 
@@ -75,6 +77,32 @@ def test_missing_file(checker):
     assert done.returncode == 78 and "/nonexistent/jitproxy.toml" in done.stderr
 
 
+def test_a_directory_is_no_configuration(checker, tmp_path):
+    for command in ("check", "serve"):
+        done = checker.proxy.run(command, "-c", tmp_path)
+        assert done.returncode == 78 and f"{tmp_path}: cannot be read: Is a directory" in done.stderr
+
+
+def test_certificates_are_looked_into_before_anything_changes(checker, tmp_path):
+    """A key of another certificate: `check` says so, and `serve` leaves the CA that agents trust alone."""
+    for name in ("one", "two"):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
+                        "/CN=agent", "-keyout", tmp_path / f"{name}.key", "-out", tmp_path / f"{name}.pem"], check=True,
+                       capture_output=True)
+    config = checker.proxy.config
+    checker(harness.toml(config))
+    assert checker.proxy.run("ca", "init", "-c", checker.proxy.config_file).returncode == 0
+    root = pathlib.Path(config["state"]["directory"], "ca.pem")
+    before = root.read_bytes()
+    api = {**config["api"][0], "hosts": ["other.example"], "client_certificate_file": str(tmp_path / "one.pem")}
+    good = checker(harness.toml({**config, "api": [{**api, "client_key_file": str(tmp_path / "one.key")}]}))
+    assert good.returncode == 0, good.stderr
+    bad = checker(harness.toml({**config, "api": [{**api, "client_key_file": str(tmp_path / "two.key")}]}))
+    assert bad.returncode == 78 and "does not hold the certificate's key in PEM" in bad.stderr
+    done = checker.proxy.run("serve", "-c", checker.proxy.config_file, timeout=20)
+    assert done.returncode == 78 and root.read_bytes() == before
+
+
 def test_variables_alone(emulator, make_proxy):
     """LUMOAUTH_URL, LUMOAUTH_TENANT, AGENT_CLIENT_ID, AGENT_CLIENT_SECRET and --protect: no file."""
     proxy = make_proxy()
@@ -111,6 +139,8 @@ def test_version_and_help(checker):
     for command in ([], ["serve"], ["run"], ["session"], ["env"], ["request"], ["ca"], ["check"], ["status"], ["demo"]):
         shown = checker.proxy.run(*command, "--help")
         assert shown.returncode == 0 and "sage" in shown.stdout, command
+    assert checker.proxy.run("help").stdout == checker.proxy.run("--help").stdout
+    assert checker.proxy.run("help", "run").stdout == checker.proxy.run("run", "--help").stdout
     assert checker.proxy.run("no-such-command").returncode == 2
     assert checker.proxy.run("status", "--json").returncode == 1  # no daemon here
 

@@ -65,8 +65,42 @@ def test_commands_find_the_token(tcp, given):
     if given == "variable":
         address = {"JITPROXY_CONTROL_TOKEN": token_file(tcp).read_text().strip(), "JITPROXY_CONFIG": "/dev/null"}
     assert json.loads(tcp.run("status", "--json", env=address).stdout)["pid"] == tcp.process.pid
-    wrong = tcp.run("status", env=address | {"JITPROXY_CONTROL_TOKEN": "not-this-one"})
-    assert wrong.returncode == 1
+
+
+def test_a_token_that_is_wrong_and_one_that_is_missing(tcp):
+    """Told apart, with the place that it was looked for in; `run` does not serve by itself beside such a daemon."""
+    wrong = {"JITPROXY_CONTROL_TOKEN": "not-this-one"}
+    for command, code in ((["status"], 1), (["request", "list"], 1), (["run", "--", "true"], 125)):
+        done = tcp.run(*command, env=wrong)
+        assert done.returncode == code
+        assert f"the daemon at {tcp.control} refuses the control token of the variable JITPROXY_CONTROL_TOKEN" in done.stderr
+    other = tcp.dir / "other.token"
+    other.write_text("not-this-one\n")
+    (tcp.dir / "other.toml").write_text(harness.toml({"listen": {"control_token_file": str(other)}}))
+    done = tcp.run("status", env={"JITPROXY_CONFIG": str(tcp.dir / "other.toml")})
+    assert done.returncode == 1 and f"refuses the control token of the file {other}" in done.stderr
+    done = tcp.run("status", env={"JITPROXY_CONFIG": "/dev/null"})  # and so another state directory
+    assert done.returncode == 1
+    place = tcp.dir / "xdg_state_home/jitproxy/control.token"
+    assert f"wants its control token, and there is none: the secret file {place} cannot be read: No such file" in done.stderr
+
+
+def test_the_doctor_says_that_the_token_is_refused(tcp):
+    done = tcp.run("doctor", "--json", env={"JITPROXY_CONTROL_TOKEN": "not-this-one"})
+    found = {f["check"]: f for f in json.loads(done.stdout)["checks"]}
+    assert done.returncode == 1 and found["daemon"]["status"] == "failure"
+    assert "of the variable JITPROXY_CONTROL_TOKEN" in found["daemon"]["detail"]
+    assert "JITPROXY_CONTROL_TOKEN" in found["daemon"]["mend"]
+
+
+def test_the_daemons_port_is_not_called_somebody_elses(emulator):
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    with TcpProxy(emulator, proxy=[f"127.0.0.1:{port}"]) as proxy:
+        done = proxy.run("doctor", "--json", env={"JITPROXY_CONTROL_TOKEN": "not-this-one"})
+        assert proxy.stop() == 0
+    found = {f["check"]: f for f in json.loads(done.stdout)["checks"]}
+    assert found["proxy_port"]["status"] == "warning" and "by the daemon or by another" in found["proxy_port"]["detail"]
 
 
 def test_a_token_file_that_is_empty_is_no_token(emulator, tmp_path):

@@ -116,6 +116,39 @@ def test_a_dead_authorization_server(ask):
     assert the_one(found, "credentials", "failure")
 
 
+def test_a_tenant_that_is_not_there(ask):
+    code, found = ask(authorization_server={"tenant": "no-such-tenant"})
+    assert code == 1
+    mend = the_one(found, "credentials", "failure")["mend"]
+    assert "check authorization_server.url" in mend and "tenant / org_id" in mend
+
+
+def test_a_state_directory_that_cannot_be_used(ask, tmp_path):
+    (tmp_path / "file").write_text("")
+    code, found = ask(state={"directory": str(tmp_path / "file" / "below")})
+    assert code == 1 and "is no directory" in the_one(found, "state_directory", "failure")["detail"]
+    code, found = ask(state={"directory": "/proc/1/jitproxy"})
+    assert code == 1 and the_one(found, "state_directory", "failure")
+    place = tmp_path / "not" / "yet"
+    _, found = ask(state={"directory": str(place)})
+    assert "is made at the first start" in the_one(found, "state_directory", "ok")["detail"]
+    assert not place.parent.exists()  # looking makes nothing
+
+
+def test_a_control_socket_that_cannot_be_asked(ask):
+    code, found = ask(env={"JITPROXY_CONTROL": "unix:/dev/null/control"})
+    assert code == 1 and "no daemon can be asked" in the_one(found, "daemon", "failure")["detail"]
+
+
+def test_a_proxy_that_jitproxy_does_not_use(ask, make_proxy, emulator):
+    proxy = make_proxy(api=one_origin(emulator))
+    _, found = ask(env={"HTTPS_PROXY": "http://me:secret@proxy.corp:3128"})
+    detail = the_one(found, "parent_proxy", "warning")["detail"]
+    assert "(proxy.corp:3128); jitproxy itself does not use it: it connects directly" in detail and "secret" not in detail
+    _, found = examine(proxy, {"HTTPS_PROXY": f"http://127.0.0.1:{proxy.port}"})
+    assert "parent_proxy" not in found
+
+
 def test_a_clock_that_is_wrong(ask, emulator):
     emulator.call("POST", "advance", {"seconds": 60})
     code, found = ask()

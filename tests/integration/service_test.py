@@ -125,6 +125,28 @@ def test_other_sockets_are_refused(emulator, names, kind, complaint):
     assert done.returncode in (1, 78) and complaint in done.stderr
 
 
+@pytest.mark.parametrize("table, key, says", [("listen", "proxy", "cannot listen on "),
+                                              ("listen", "control", "control address "),
+                                              ("approval", "callback_listen", "callback address ")])
+def test_an_address_that_is_taken_may_be_free_later(emulator, table, key, says):
+    """So the exit code is not the one that the unit does not start again after."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        proxy = harness.Proxy(emulator, config={table: {key: [address] if key == "proxy" else address}})
+        try:
+            proxy.config_file.write_text(harness.toml(proxy.config))
+            done = proxy.run("serve", env={"JITPROXY_CONTROL": ""})
+        finally:
+            proxy.__exit__()
+    assert done.returncode == 1 and f"{says}{address}: Address already in use; see `ss -ltnp`" in done.stderr, done.stderr
+    assert f"[{table}] {key}" in done.stderr
+
+
+def test_a_second_daemon_at_the_same_socket(proxy, tmp_path):
+    done = proxy.run("serve", "--state", tmp_path / "other", env={"JITPROXY_CONTROL": f"unix:{proxy.control}"})
+    assert done.returncode == 1 and "in use: a daemon runs already" in done.stderr
+
+
 systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
 
 

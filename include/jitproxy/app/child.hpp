@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include <csignal>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -35,6 +36,13 @@ class child_process {
                                                         std::vector<std::string> const& environment);
     // Until the command ends. Its exit status, or 128 + n where signal n killed it.
     [[nodiscard]] int wait();
+    // What is left to do when the command has ended, on a thread of its own, for it may take long. The first signal
+    // that asks us to end calls `on_signal`. A second one leaves `work` where it is: false, and the caller has to end
+    // the process at once.
+    [[nodiscard]] bool finish(std::function<void()> work, std::function<void()> const& on_signal);
+    // The signals stay blocked for good: the process is about to end with the command's status, and none of them is to
+    // change that.
+    void hold_signals() noexcept { hold_ = true; }
     [[nodiscard]] pid_t pid() const noexcept { return pid_; }
 
   private:
@@ -42,6 +50,7 @@ class child_process {
     pid_t pid_ = -1;
     sigset_t passed_on_{};
     sigset_t before_{};
+    bool hold_ = false;
 };
 
 }  // namespace jitproxy::app

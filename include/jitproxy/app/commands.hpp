@@ -42,6 +42,7 @@ struct order_options {  // of a session
 struct run_options {
     order_options order;
     std::vector<std::string> command;
+    bool own = false;  // serve for it alone, whether a daemon runs or not
 };
 int run(common_options const& o, run_options const& r);
 

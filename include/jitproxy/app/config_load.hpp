@@ -64,7 +64,7 @@ struct loaded_config {
 // manager's credential client_secret ("default") or client_secret.NAME, a file in $CREDENTIALS_DIRECTORY.
 [[nodiscard]] loaded_config load_config(config_sources const& sources);
 
-// A secret from a file: one trailing line end is cut. Errors: configuration.
+// A secret from a file: one trailing line end is cut, and another is refused. Errors: configuration.
 [[nodiscard]] result<secret_ptr> read_secret_file(std::string const& path);
 
 // Errors: configuration; never for what load_config found good.

@@ -49,6 +49,11 @@ class config_reader {
 
 // What no single value can tell: duplicates, contradictions, what is missing. Adds to the reader's problems.
 void check_config(loaded_config& loaded, config_reader& reader, config_sources const& sources);
+// The certificates and keys that are named: whether they are what the connections that use them will need.
+void check_certificates(config const& c, config_reader& reader);
+// The first "{name}" of a justification's pattern that stands for nothing; empty: each is known.
+[[nodiscard]] std::string unknown_placeholder(std::string_view pattern);
+inline constexpr std::string_view placeholders_help = "what can be filled in is {method}, {url}, {host} and {api}";
 // Every agent with its secret. `wrong`: called with a key's path and a reason for each whose secret is missing; such
 // agents are left out.
 [[nodiscard]] std::vector<agent> load_agents(

@@ -48,7 +48,8 @@ void examine_apis(findings& f, config const& c);
 void examine_state(findings& f, loaded_config const& loaded, common_options const& o);
 // The variables that this shell would give an agent, and whether the clients found here would trust the local CA.
 void examine_clients(findings& f, config const& c, common_options const& o);
-// The daemon, the ports that it listens on or wants to, and the audit trail that it writes or would.
+// The daemon, the ports that it listens on or wants to, the audit trail that it writes or would, and a proxy in the
+// environment that it does not use.
 void examine_daemon(findings& f, config const& c, common_options const& o);
 
 // The audit trail where no daemon runs: may this user write it?
@@ -58,6 +59,8 @@ void judge_audit_trail(findings& f, json::object const& said);
 
 // The entry of a NO_PROXY list that lets clients reach the host without the proxy; empty: none does.
 [[nodiscard]] std::string_view bypass_of(std::string_view no_proxy, std::string_view host);
+// ADDRESS:PORT of a proxy variable's value, without its credentials.
+[[nodiscard]] std::string proxy_address(std::string_view url);
 // How far the server's clock (its Date, RFC 9110 6.6.1) is from ours, `sent` and `received` being ours around it.
 void judge_clock(findings& f, std::string_view date, wall_time sent, wall_time received);
 

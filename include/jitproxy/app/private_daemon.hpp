@@ -15,9 +15,10 @@ namespace jitproxy::app {
 class private_daemon {
   public:
     // Forks: the caller must be single-threaded. Returns once it listens. Its journal stays below [state] directory
-    // where it cannot be emptied; everything else of it goes with it. Errors: configuration, storage, internal.
+    // where it cannot be emptied; everything else of it goes with it. `listen`: on the configuration's addresses in
+    // place of a port of its own. Errors: configuration, storage, in_use, internal.
     [[nodiscard]] static result<private_daemon> start(config const& c, std::vector<agent> const& agents,
-                                                      variable_lookup const& variables);
+                                                      variable_lookup const& variables, bool listen = false);
     private_daemon(private_daemon&& other) noexcept;
     private_daemon& operator=(private_daemon&&) = delete;
     ~private_daemon();
@@ -29,7 +30,7 @@ class private_daemon {
   private:
     private_daemon() = default;
     [[nodiscard]] static result<private_daemon> start_once(config c, std::vector<agent> const& agents,
-                                                           variable_lookup const& variables);
+                                                           variable_lookup const& variables, bool listen);
     pid_t pid_ = -1;
     int lifeline_ = -1;
     control::address control_;

@@ -85,7 +85,7 @@ enum class errc : std::uint8_t {
     limit_reached,  // a limit of the proxy's own
     shutting_down,  // the proxy or the session is closing
     storage,        // state directory or journal unusable
-    in_use,         // the state directory is another process's
+    in_use,         // the state directory, or an address to listen on, is another process's
     internal,       // a defect. Stays the last one: what is counted by code is as long as this says
 };
 

@@ -9,8 +9,9 @@
 namespace jitproxy::emulator {
 
 // Binds, listens and serves until the io_context stops; with `tls` in TLS. Returns the URL with the real port.
-// The service and the context must outlive the io_context. Throws boost::system::system_error when binding fails.
-[[nodiscard]] std::string listen(boost::asio::io_context& io, endpoint_address const& where, service& to,
-                                 boost::asio::ssl::context* tls, bool quiet);
+// The service and the context must outlive the io_context. `flag`: what the address was given with. Throws
+// std::runtime_error when binding fails, with the address and the flag.
+[[nodiscard]] std::string listen(boost::asio::io_context& io, endpoint_address const& where, char const* flag,
+                                 service& to, boost::asio::ssl::context* tls, bool quiet);
 
 }  // namespace jitproxy::emulator

@@ -7,6 +7,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <future>
 
 #include "catch.hpp"
 #include "directory.hpp"
@@ -85,4 +86,45 @@ TEST_CASE("the signal mask is as it was, afterwards and in the command") {
     pthread_sigmask(SIG_SETMASK, nullptr, &after);
     for (int const number : {SIGTERM, SIGINT, SIGCHLD, SIGHUP})
         CHECK(sigismember(&before, number) == sigismember(&after, number));
+}
+
+TEST_CASE("what is left to do after the command: the first signal is answered, the second leaves it") {
+    child_process child;
+    REQUIRE_FALSE(child.start({"sh", "-c", "exit 5"}, plain));
+    CHECK(child.wait() == 5);
+    int told = 0;
+    bool worked = false;
+    CHECK(child.finish([&] { worked = true; }, [&] { ++told; }));
+    CHECK(worked);
+    CHECK(told == 0);
+
+    std::promise<void> end;
+    std::promise<void> ended;
+    kill(getpid(), SIGWINCH);  // asks for nothing
+    kill(getpid(), SIGTERM);
+    bool const done = child.finish(
+        [until = end.get_future().share(), &ended] {
+            until.wait();
+            ended.set_value();
+        },
+        [&] {
+            ++told;
+            kill(getpid(), SIGINT);
+        });
+    CHECK_FALSE(done);
+    CHECK(told == 1);
+    end.set_value();
+    ended.get_future().wait();
+}
+
+TEST_CASE("signals that are held stay blocked") {
+    sigset_t before;
+    pthread_sigmask(SIG_SETMASK, nullptr, &before);
+    {
+        child_process child;
+        child.hold_signals();
+    }
+    sigset_t after;
+    pthread_sigmask(SIG_SETMASK, &before, &after);
+    CHECK(sigismember(&after, SIGTERM) == 1);
 }

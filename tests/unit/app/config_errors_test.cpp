@@ -1,7 +1,9 @@
 // Every kind of error, with its place: "file:line:column: message".
 #include "catch.hpp"
 #include "config_fixture.hpp"
+#include "directory.hpp"
 
+using namespace jitproxy;
 using namespace jitproxy::app;
 using namespace jitproxy::app::testing;
 
@@ -30,16 +32,17 @@ constexpr row rows[] = {
     // a secret in the file
     {"[authorization_server]\nclient_secret = \"oops\"\n", "2:1", "client_secret_file"},
     // agents
-    {"[[agent]]\nname = \"a\"\nclient_secret_file = \"/etc/passwd\"\n", "1:1", "agent.client_id is not set"},
+    {"[[agent]]\nname = \"a\"\nclient_secret_file = \"/proc/sys/kernel/ostype\"\n", "1:1",
+     "agent.client_id is not set"},
     {"[[agent]]\nclient_id = \"a\"\n", "1:1", "systemd's credential client_secret.a"},
-    {"[[agent]]\nclient_id = \"agt_1\"\nclient_secret_file = \"/etc/passwd\"\n", "2:1",
+    {"[[agent]]\nclient_id = \"agt_1\"\nclient_secret_file = \"/proc/sys/kernel/ostype\"\n", "2:1",
      "\"agt_1\" is another agent's, at AGENT_CLIENT_ID"},
-    {"[[agent]]\nname = \"default\"\nclient_id = \"a\"\nclient_secret_file = \"/etc/passwd\"\n", "2:1",
+    {"[[agent]]\nname = \"default\"\nclient_id = \"a\"\nclient_secret_file = \"/proc/sys/kernel/ostype\"\n", "2:1",
      "\"default\" is the name of another agent"},
-    {"[[agent]]\nname = \"a/b\"\nclient_id = \"a\"\nclient_secret_file = \"/etc/passwd\"\n", "2:1",
+    {"[[agent]]\nname = \"a/b\"\nclient_id = \"a\"\nclient_secret_file = \"/proc/sys/kernel/ostype\"\n", "2:1",
      "has no \"/\" in it"},
-    {"[[agent]]\nclient_id = \"a\"\nclient_secret_file = \"/etc/passwd\"\nclient_secret = \"oops\"\n", "4:1",
-     "client_secret_file"},
+    {"[[agent]]\nclient_id = \"a\"\nclient_secret_file = \"/proc/sys/kernel/ostype\"\nclient_secret = \"oops\"\n",
+     "4:1", "client_secret_file"},
     {"[agent]\nclient_id = \"a\"\n", "1:2", "write [[agent]]"},
     // wrong types
     {"log = 1\n", "1:1", "log must be a table"},
@@ -73,6 +76,10 @@ constexpr row rows[] = {
     {"[authorization_server]\nca_file = \"none.pem\"\n", "2:11", "does not exist: /etc/none.pem"},
     {"[authorization_server]\nca_file = \"/tmp\"\n", "2:11", "names a directory"},
     {"[authorization_server]\nclient_id = \"a\\nb\"\n", "2:13", "control characters"},
+    {"[authorization_server]\nca_file = \"/proc/version\"\n", "2:1",
+     "authorization_server.ca_file: /proc/version holds no certificates in PEM"},
+    {"[authorization_server]\nurl = \"https://x.example/t/acme\"\n", "2:1", "belongs into tenant"},
+    {"[authorization_server]\nurl = \"https://x.example/orgs/1/api\"\n", "2:1", "belongs into org_id"},
     {"[log]\nlevel = \"loud\"\n", "2:9",
      "must be \"debug\", \"info\", \"warning\", \"error\" or \"off\", not \"loud\""},
     {"[timeouts]\nconnect = \"soon\"\n", "2:11", "is not a duration"},
@@ -96,6 +103,13 @@ constexpr row rows[] = {
     {"[[api]]\nhosts = [\"a.example\"]\nports = []\n", "3:9", "at least one port"},
     {"[[api]]\nhosts = [\"a.example\"]\nupstream_tls = \"sometimes\"\n", "3:16", "\"as-requested\" or \"always\""},
     {"[[api]]\nhosts = [\"a.example\"]\nrequested_ttl = \"2h\"\n", "3:17", "must be at most 15m"},
+    {"[[api]]\nhosts = [\"a.example\"]\nca_file = \"/proc/version\"\n", "3:1",
+     "api.ca_file: /proc/version holds no certificates in PEM"},
+    {"[[api]]\nhosts = [\"a.example\"]\nclient_certificate_file = \"/proc/version\"\n"
+     "client_key_file = \"/proc/version\"\n",
+     "3:1", "api.client_certificate_file: /proc/version holds no certificate chain in PEM"},
+    {"[[api]]\nhosts = [\"a.example\"]\njustification = \"{verb} {url}\"\n", "3:1",
+     "there is no {verb}; what can be filled in is {method}, {url}, {host} and {api}"},
     {"[[api]]\nhosts = [\"a.example\"]\nclient_key_file = \"/etc/hostname\"\n", "3:1", "only together"},
     {"[[api]]\nhosts = [\"a.example\"]\n[[api]]\nhosts = [\"b.example\", \"A.example\"]\n", "4:23",
      "\"a.example\" on port 443 is named already, by API \"a.example\" at /etc/test.toml:2:10"},
@@ -144,6 +158,68 @@ TEST_CASE("a wrong variable or flag is named instead of a line") {
     auto const by_flag = problems({.text = "", .flags = {{"log", "level", "loud", "--log-level"}}});
     REQUIRE(by_flag.size() == 1);
     CHECK(by_flag[0].starts_with("--log-level: must be \"debug\""));
+}
+
+TEST_CASE("names that would make another path at LumoAuth") {
+    for (auto const* name : {"acme corp", "acme/corp", "..", "a?b", "a%2fb"}) {
+        INFO(name);
+        auto vars = credentials();
+        vars["LUMOAUTH_TENANT"] = name;
+        auto const all = problems({.text = "", .vars = vars});
+        REQUIRE(all.size() == 1);
+        CHECK(all[0].starts_with("LUMOAUTH_TENANT: authorization_server.tenant: \"" + std::string(name) +
+                                 "\" is no name"));
+    }
+}
+
+TEST_CASE("a control address and a secret from variables are looked at too") {
+    auto vars = credentials();
+    vars["JITPROXY_CONTROL"] = "bogus";
+    CHECK(problems({.text = "", .vars = vars}) ==
+          std::vector<std::string>{"JITPROXY_CONTROL: control address \"bogus\" must be unix:/PATH or ADDRESS:PORT"});
+    vars["JITPROXY_CONTROL"] = "unix";
+    CHECK(problems({.text = "", .vars = vars}).empty());
+    vars["AGENT_CLIENT_SECRET"] = "s3\nmore";
+    auto const several = problems({.text = "", .vars = vars});
+    REQUIRE(several.size() == 1);
+    CHECK(several[0].find("the variable AGENT_CLIENT_SECRET has a line break inside") != std::string::npos);
+    CHECK(several[0].find("s3") == std::string::npos);
+}
+
+TEST_CASE("braces that are no placeholder stay what they are") {
+    for (auto const* text : {"{method} {url} {host} {api}", "{\\\"a\\\": 1}", "{}", "{", "a {b", "{ method }"})
+        CHECK(problems({.text = "[[api]]\nhosts = [\"a.example\"]\njustification = \"" + std::string(text) + "\"\n"})
+                  .empty());
+}
+
+TEST_CASE("a pattern that takes in a whole top-level domain") {
+    auto const warned = [](std::string const& host) {
+        for (auto const& w : load({.text = "[[api]]\nhosts = [\"" + host + "\"]\n"}).warnings)
+            if (w.find("is every host of a top-level domain") != std::string::npos) return true;
+        return false;
+    };
+    CHECK(warned("*.com"));
+    CHECK(warned("*.COM"));
+    CHECK_FALSE(warned("*.example.com"));
+    CHECK_FALSE(warned("*.internal"));
+    CHECK_FALSE(warned("com"));
+}
+
+TEST_CASE("a file that is none, or has no end, is never taken for an empty one") {
+    test::directory const dir;
+    auto const place = dir.path().string();
+    config_sources sources;
+    sources.variables = lookup(credentials());
+    sources.file = place;
+    auto const loaded = load_config(sources);
+    REQUIRE(loaded.problems.size() == 1);
+    CHECK(loaded.problems[0].text() == place + ": cannot be read: Is a directory");
+    sources.file = "/dev/zero";
+    auto const endless = load_config(sources);
+    REQUIRE(endless.problems.size() == 1);
+    CHECK(endless.problems[0].text() == "/dev/zero: cannot be read: File too large");
+    sources.file = "/dev/null";
+    CHECK(load_config(sources).ok());
 }
 
 TEST_CASE("a secret in the file is never repeated in the message") {

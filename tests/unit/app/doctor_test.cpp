@@ -101,3 +101,10 @@ TEST_CASE("a NO_PROXY that covers a protected host is a warning, and names both"
     CHECK(f.text().find("no_proxy has \"files.example\": clients of this shell reach *.files.example") !=
           std::string::npos);
 }
+
+TEST_CASE("the address in a proxy variable, without its credentials") {
+    CHECK(proxy_address("http://user:secret@proxy.corp:3128/") == "proxy.corp:3128");
+    CHECK(proxy_address("proxy.corp:3128") == "proxy.corp:3128");
+    CHECK(proxy_address("http://localhost:8080") == "127.0.0.1:8080");
+    CHECK(proxy_address("https://[::1]:8080/x?y") == "[::1]:8080");
+}

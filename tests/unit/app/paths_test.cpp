@@ -1,8 +1,11 @@
 #include "jitproxy/app/paths.hpp"
 
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <fstream>
 
 #include "catch.hpp"
@@ -85,10 +88,58 @@ TEST_CASE("a directory that others could have laid as a trap is refused") {
     CHECK_FALSE(check_private_directory(dir.path() / "file").has_value());
 }
 
+TEST_CASE("the service's socket may be the service's, and anybody's where root asks") {
+    test::directory const dir;
+    auto const socket = dir.path() / "control.sock";
+    int const fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
+    sockaddr_un name{};
+    name.sun_family = AF_UNIX;
+    socket.string().copy(name.sun_path, sizeof name.sun_path - 1);
+    REQUIRE(bind(fd, reinterpret_cast<sockaddr const*>(&name), sizeof name) == 0);
+    close(fd);
+    // Root's is everybody's; as another user the test's own will do.
+    if (getuid() == 0) {
+        REQUIRE(chown(dir.path().c_str(), 4711, 4711) == 0);
+        REQUIRE(chown(socket.c_str(), 4711, 4711) == 0);
+    }
+    uid_t const owner = getuid() == 0 ? 4711 : getuid();
+    uid_t const other = owner + 1;
+    CHECK(check_service_socket(socket, owner, {}).has_value());
+    CHECK(check_service_socket(socket, other, owner).has_value());
+    CHECK(check_service_socket(socket, 0, {}).has_value());
+    auto const refused = check_service_socket(socket, other, {});
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().detail.find("belongs to another user") != std::string::npos);
+    CHECK_FALSE(check_service_socket(socket, other, other).has_value());
+    chmod(dir.path().c_str(), 0777);
+    CHECK_FALSE(check_service_socket(socket, owner, {}).has_value());
+    chmod(dir.path().c_str(), 0700);
+    fs::remove(socket);
+    std::ofstream(socket) << "x";
+    CHECK_FALSE(check_service_socket(socket, owner, owner).has_value());
+}
+
+TEST_CASE("text files: whole or not at all") {
+    test::directory const dir;
+    auto const file = dir.path() / "text";
+    std::ofstream(file) << std::string(100'000, 'x');
+    CHECK(read_text_file(file).value_or("").size() == 100'000);
+    CHECK(read_text_file(file, 100'000).has_value());
+    CHECK_FALSE(read_text_file(file, 99'999).has_value());
+    CHECK(errno == EFBIG);
+    CHECK_FALSE(read_text_file(dir.path()).has_value());
+    CHECK(errno == EISDIR);
+    CHECK_FALSE(read_text_file(dir.path() / "missing").has_value());
+    CHECK(errno == ENOENT);
+    CHECK(read_text_file("/dev/null") == "");
+}
+
 TEST_CASE("control addresses: the variable alone, or the usual places in order") {
     test::directory const dir;
     variables v{{"XDG_RUNTIME_DIR", dir.path().string()}, {"JITPROXY_CONTROL", "127.0.0.1:9"}};
     CHECK(control_addresses(lookup(v)) == std::vector<std::string>{"127.0.0.1:9"});
+    v["JITPROXY_CONTROL"] = "unix";  // as in the configuration: the usual places
+    CHECK(control_addresses(lookup(v)).size() == 2);
     v.erase("JITPROXY_CONTROL");
     auto const base = "unix:" + dir.path().string() + "/jitproxy/";
     CHECK(control_addresses(lookup(v)) ==
@@ -107,12 +158,19 @@ TEST_CASE("secret files: one line end is cut, nothing else") {
         std::string content;
         std::string secret;
     };
-    row const rows[] = {{"s3", "s3"}, {"s3\n", "s3"}, {"s3\r\n", "s3"}, {" s3 \n\n", " s3 \n"}};
+    row const rows[] = {{"s3", "s3"}, {"s3\n", "s3"}, {"s3\r\n", "s3"}, {" s3 \n", " s3 "}};
     for (auto const& [content, expected] : rows) {
         std::ofstream(file, std::ios::binary | std::ios::trunc) << content;
         auto const got = read_secret_file(file);
         REQUIRE(got.has_value());
         CHECK((*got)->reveal() == expected);
+    }
+    for (auto const* content : {"s3\n\n", "s3\nmore", "s3\r\nmore\n"}) {
+        std::ofstream(file, std::ios::binary | std::ios::trunc) << content;
+        auto const several = read_secret_file(file);
+        REQUIRE_FALSE(several.has_value());
+        CHECK(several.error().detail ==
+              "the secret file " + file + " has a line break inside; it is to hold the secret alone, on one line");
     }
     std::ofstream(file, std::ios::trunc) << "\n";
     CHECK_FALSE(read_secret_file(file).has_value());

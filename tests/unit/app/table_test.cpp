@@ -23,6 +23,34 @@ TEST_CASE("nothing from elsewhere steers the terminal") {
     CHECK(describe({{"why", "x\x1b]0;y"}, {"none", nullptr}, {"empty", ""}, {"n", 1}}) == "why: x?]0;y\nn: 1\n");
 }
 
+TEST_CASE("nothing from elsewhere hides or turns around what is read") {
+    for (auto const* hidden : {"\u200b", "\u200f", "\u2028", "\u202a", "\u202e", "\u2060", "\u2069", "\ufeff"})
+        CHECK(for_terminal(std::string("pay ") + hidden + "001") == "pay ?001");
+    CHECK(for_terminal("\u200a\u2010\u2030\u206a\ufefe größe €") == "\u200a\u2010\u2030\u206a\ufefe größe €");
+    CHECK(for_terminal("\xe2") == "\xe2");
+}
+
+TEST_CASE("a long cell is cut, between code points") {
+    auto const row = [](std::string const& text) {
+        text_table t({"A"});
+        t.add({text});
+        return t.text().substr(2);
+    };
+    CHECK(row(std::string(80, 'x')) == std::string(80, 'x') + "\n");
+    CHECK(row(std::string(81, 'x')) == std::string(79, 'x') + "…\n");
+    std::string wide;
+    for (int i = 0; i < 90; ++i) wide += "ö";
+    CHECK(row(wide) == wide.substr(0, 2 * 79) + "…\n");
+}
+
+TEST_CASE("an age is told in two units") {
+    CHECK(age_text(seconds{-3}) == "0s");
+    CHECK(age_text(seconds{59}) == "59s");
+    CHECK(age_text(seconds{252}) == "4m12s");
+    CHECK(age_text(seconds{3600 * 3 + 301}) == "3h5m");
+    CHECK(age_text(seconds{86'400 * 2 + 3600 * 4}) == "2d4h");
+}
+
 TEST_CASE("addresses with ports") {
     struct row {
         char const* text;

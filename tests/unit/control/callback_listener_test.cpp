@@ -105,6 +105,6 @@ TEST_CASE("an address that is taken") {
     callback_listener second(l.io, o, [](std::string const&) {});
     auto const started = second.start();
     REQUIRE(started.has_error());
-    CHECK(started.error().code == errc::configuration);
+    CHECK(started.error().code == errc::in_use);
     CHECK(started.error().detail.find("callback address 127.0.0.1:") == 0);
 }

@@ -101,7 +101,7 @@ TEST_CASE("a socket that was left behind is replaced; one in use, or a file, is 
     server second(s.io, s.api, s.hub, s.options);
     auto const in_use = second.start();
     REQUIRE_FALSE(in_use.has_value());
-    CHECK(in_use.error().code == errc::configuration);
+    CHECK(in_use.error().code == errc::in_use);
     CHECK(in_use.error().detail.find("runs already") != std::string::npos);
     CHECK(s.ask("GET", "/healthz").status == 200);  // the first one is unharmed
     s.sockets.reset();
