@@ -80,8 +80,8 @@ result<std::vector<int>> take_passed_sockets() {
         auto const name = names.substr(0, end);
         names = end == std::string::npos ? "" : names.substr(end + 1);
         fcntl(fd, F_SETFD, FD_CLOEXEC);
-        // "unknown" and the unit's own name are what systemd says where FileDescriptorName= is not set.
-        if (!name.empty() && name != "unknown" && name != "jitproxy.socket" && name != "proxy")
+        // Without FileDescriptorName= systemd gives the name of the socket's unit, other programs "unknown" or none.
+        if (!name.empty() && name != "unknown" && !name.ends_with(".socket") && name != "proxy")
             return make_error(errc::configuration, "a socket named \"" + name +
                                                        "\" was passed: FileDescriptorName=proxy is the only one known");
         if (!is_listening_tcp(fd))

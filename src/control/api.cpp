@@ -49,16 +49,6 @@ std::optional<seconds> wait_of(parsed_target const& target) {
     return std::min(seconds{n}, api::longest_close_wait);
 }
 
-// Members that an order may have, each a string; anything else is a mistake that must not pass silently.
-std::optional<error> unknown_member(json::object const& o, std::initializer_list<std::string_view> known) {
-    for (auto const& member : o) {
-        bool found = false;
-        for (auto const name : known) found = found || member.key() == name;
-        if (!found) return make_error(errc::bad_argument, "unknown member \"" + std::string(member.key()) + "\"");
-    }
-    return std::nullopt;
-}
-
 }  // namespace
 
 api::api(jit::task_manager& manager, scheduler& clock, event_hub& events, daemon_view view)
@@ -155,13 +145,15 @@ void api::impl::sessions(request& r, parsed_target const& target, responder cons
 }
 
 void api::impl::open_session(request& r, parsed_target const& target, responder const& respond) {
+    if (auto const wrong = wrong_query(target, "attached")) return respond(error_response(*wrong));
     jit::session_order order;
     order.who = r.who;
     if (!r.body.empty()) {
         auto const parsed = parse_json_object(r.body, errc::bad_argument);
         if (!parsed) return respond(error_response(parsed.error()));
-        if (auto const wrong = unknown_member(*parsed, {"name", "type", "agent", "on_behalf_of", "parent_session_id",
-                                                        "user_token", "justification", "owner_pid"}))
+        if (auto const wrong = wrong_member(
+                *parsed, {"name", "type", "agent", "on_behalf_of", "parent_session_id", "user_token", "justification"},
+                "owner_pid"))
             return respond(error_response(*wrong));
         order.task.name = string_member(*parsed, "name").value_or("");
         order.task.type = string_member(*parsed, "type").value_or("");
@@ -227,6 +219,7 @@ void api::impl::requests(request& r, parsed_target const& target, responder cons
     auto const all = manager.requests();
     if (path.size() == 2) {
         if (r.method != "GET") return respond(method_not_allowed("GET"));
+        if (auto const wrong = wrong_query(target, "status")) return respond(error_response(*wrong));
         auto const status = target.query.find("status");
         json::array list;
         for (auto const& info : all)
@@ -252,7 +245,7 @@ void api::impl::decide(request& r, std::string const& id, bool approve, responde
     auto const parsed = parse_json_object(r.body, errc::bad_argument);
     if (!parsed) return respond(error_response(parsed.error()));
     std::string_view const words = approve ? "notes" : "reason";
-    if (auto const wrong = unknown_member(*parsed, {"user_token", words})) return respond(error_response(*wrong));
+    if (auto const wrong = wrong_member(*parsed, {"user_token", words})) return respond(error_response(*wrong));
     auto token = string_member(*parsed, "user_token");
     if (!token || token->empty())
         return respond(error_response(make_error(errc::bad_argument,

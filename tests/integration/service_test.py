@@ -93,7 +93,7 @@ def passing(sockets):
 def test_passed_sockets_are_served(make_proxy, emulator, workers):
     sockets = listening(2)
     ports = [s.getsockname()[1] for s in sockets]
-    proxy = make_proxy(config={"listen": {"workers": workers}}, variables={"LISTEN_FDNAMES": "proxy:proxy"},
+    proxy = make_proxy(config={"listen": {"workers": workers}}, variables={"LISTEN_FDNAMES": "proxy:jitproxy-six.socket"},
                        **passing(sockets))
     for s in sockets:
         s.close()

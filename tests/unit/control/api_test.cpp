@@ -120,6 +120,26 @@ TEST_CASE("closing without confirmation answers in time: 202, closing") {
     CHECK(at_once.status == 202);
 }
 
+TEST_CASE("an order with a member or a parameter of the wrong kind is refused, and nothing is opened") {
+    world w;
+    for (auto const* body : {R"({"on_behalf_of":["bob"]})", R"({"user_token":123})", R"({"name":5})", R"({"agent":{}})",
+                             R"({"owner_pid":"1"})", R"({"owner_pid":1.5})", R"({"nmae":"x"})"}) {
+        auto const r = w.call("POST", "/v1/sessions", body);
+        CHECK(r.status == 400);
+        bool const said =
+            r.body.find(" must be a ") != std::string::npos || r.body.find("unknown member") != std::string::npos;
+        CHECK(said);
+    }
+    for (auto const* target : {"/v1/sessions?attached=maybe", "/v1/sessions?atached=1"})
+        CHECK(w.call("POST", target, "{}").status == 400);
+    CHECK(w.call("GET", "/v1/sessions").body == "[]\n");
+    CHECK(w.call("GET", "/v1/requests?status=pendng").status == 400);
+    CHECK(w.call("GET", "/v1/requests?state=pending").status == 400);
+    auto const id = w.pending_request();
+    CHECK(w.call("POST", "/v1/requests/" + id + "/approve", R"({"user_token":"t","notes":7})").status == 400);
+    CHECK(w.call("POST", "/v1/sessions", R"({"name":null,"user_token":null,"owner_pid":null})").status == 201);
+}
+
 TEST_CASE("a session whose owner is gone is closed") {
     world w;
     auto const r = w.call("POST", "/v1/sessions?attached=1", "{}");
