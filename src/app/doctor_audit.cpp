@@ -19,11 +19,12 @@ namespace {
 constexpr char const* check_name = "audit_trail";
 
 // Why lines cannot be added to it by this user; empty: they can. Nothing is made: it would be this user's.
-std::string hindrance(fs::path const& file) {
+std::string hindrance(fs::path const& file, fs::path const& state) {
     struct stat info {};
     bool const there = ::lstat(file.c_str(), &info) == 0;
     if (there && !S_ISREG(info.st_mode)) return file.string() + " is no regular file";
-    auto const place = file.has_parent_path() ? file.parent_path() : fs::path(".");
+    auto place = file.has_parent_path() ? file.parent_path() : fs::path(".");
+    if (place == state) place = nearest_directory(state);  // which the daemon makes, and no other
     auto const& asked = there ? file : place;
     if (::access(asked.c_str(), there ? R_OK | W_OK : W_OK | X_OK) == 0) return {};
     return asked.string() + " cannot be written: " + std::strerror(errno);
@@ -51,7 +52,7 @@ void examine_audit_trail(findings& f, config const& c, variable_lookup const& va
     auto const file = audit_file(c, *state);
     if (file.empty()) return f.ok(check_name, "there is to be none");
     for (auto const& each : {audit::head_file(file), file})
-        if (auto const why = hindrance(each); !why.empty())
+        if (auto const why = hindrance(each, *state); !why.empty())
             return f.failure(check_name, why, "let the user that the daemon runs as write there, or set audit.file");
     f.ok(check_name, file.string() + " can be written");
 }

@@ -19,14 +19,6 @@ namespace {
 constexpr std::uintmax_t least_room = 1ULL << 20;
 constexpr std::uintmax_t enough_room = 64ULL << 20;
 
-// The directory itself, or where it would be made.
-fs::path nearest_directory(fs::path directory) {
-    std::error_code ec;
-    while (!fs::exists(directory, ec) && directory.has_parent_path() && directory.parent_path() != directory)
-        directory = directory.parent_path();
-    return directory;
-}
-
 // Looks only: what the doctor made as root would be in the daemon's way.
 bool check_place(findings& f, fs::path const& state) {
     auto const there = nearest_directory(state);

@@ -139,4 +139,11 @@ std::vector<std::string> control_addresses(variable_lookup const& variables) {
     return out;
 }
 
+fs::path nearest_directory(fs::path directory) {
+    std::error_code ec;
+    while (!fs::exists(directory, ec) && directory.has_parent_path() && directory.parent_path() != directory)
+        directory = directory.parent_path();
+    return directory;
+}
+
 }  // namespace jitproxy::app

@@ -51,6 +51,7 @@ void permission_desk::decide(bool approve, std::string const& request_id, secret
             known.status = approve ? request_status::approved : request_status::denied;
         if (!approve && known.reason.empty()) known.reason = words;
         feed(e, machine::learned{known});
+        core_.later.deliver();  // who decides sees the decision told
         done(info_of(*e));
     });
     if (approve)

@@ -45,4 +45,7 @@ inline constexpr char const* service_socket = "/run/jitproxy/control.sock";
 // /run/jitproxy/control.sock, and last those of `jitproxy run` serving for itself where there is exactly one.
 [[nodiscard]] std::vector<std::string> control_addresses(variable_lookup const& variables);
 
+// The directory itself, or the nearest above it that is there: where it would be made.
+[[nodiscard]] std::filesystem::path nearest_directory(std::filesystem::path directory);
+
 }  // namespace jitproxy::app
