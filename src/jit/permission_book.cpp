@@ -107,7 +107,7 @@ void permission_desk::token_used(std::string const& session_id, std::string cons
     core_.emit("token.used", session_id, std::move(data), {.who = actor::kind::session});
 }
 
-void permission_desk::tell(permission_entry const& e, std::string const& what, actor who) {
+json::object permission_desk::told_of(permission_entry const& e) const {
     auto const info = info_of(e);
     json::object data{{"request_id", info.request_id},
                       {"local_id", info.local_id},
@@ -123,7 +123,11 @@ void permission_desk::tell(permission_entry const& e, std::string const& what, a
     if (!e.method.empty()) data["method"] = e.method;
     if (!e.url.empty()) data["url"] = e.url;
     if (!e.outcome.grant_id.empty()) data["grant_id"] = e.outcome.grant_id;
-    core_.emit(what, e.session_id, std::move(data), std::move(who));
+    return data;
+}
+
+void permission_desk::tell(permission_entry const& e, std::string const& what, actor who) {
+    core_.emit(what, e.session_id, told_of(e), std::move(who));
 }
 
 }  // namespace jitproxy::jit

@@ -109,8 +109,8 @@ void permission_desk::perform(entry_ptr const& e, machine::record const&) {
             alive->journaled = done.has_value();
             feed(alive, machine::recorded{done});
             if (!alive->journaled) return;
-            core_.later.post([this, weak] {
-                if (auto const asked = weak.lock()) tell(*asked, "request.asked", {.who = actor::kind::session});
+            core_.later.post([this, session_id = alive->session_id, told = told_of(*alive)] {
+                core_.emit("request.asked", session_id, told, {.who = actor::kind::session});
             });
         }));
 }

@@ -124,6 +124,7 @@ class permission_desk {
     void grant_to(entry_ptr const& e, access_token token);
     void forget(entry_ptr const& e);
     [[nodiscard]] request_info info_of(permission_entry const& e) const;
+    [[nodiscard]] json::object told_of(permission_entry const& e) const;  // an event's data: how it stands now
     void tell(permission_entry const& e, std::string const& what, actor who = {});
     void tell_settled(permission_entry const& e, records::permission_settled const& how);
 
