@@ -1,5 +1,5 @@
-// Memory of coroutine frames: several come and go with each request. A thread keeps some of each size for its next ones,
-// which costs less than the allocator does, above all for frames larger than what that caches (1 KiB in glibc).
+// Memory of coroutine frames: several come and go with each request. A thread keeps some of each size for its next
+// ones, which costs less than the allocator does, above all for frames larger than what that caches (1 KiB in glibc).
 #pragma once
 #include <cstddef>
 
