@@ -62,7 +62,7 @@ def test_the_others_are_closed(make_proxy, emulator):
     assert agents.curl(proxy.agent(), emulator.api_url + DOCUMENT).status == 200
     run = subprocess.Popen([harness.JITPROXY, "run", "--", "/bin/sleep", "60"], env=proxy.environment(),
                            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    emulator.wait_for(lambda state: len(state["open_tasks"]) == 2, "both sessions to be open")
+    proxy.log.wait_for("session.opened", count=2)  # in the journal by then: before, a task's name may not be known
     proxy.stop(signal.SIGKILL)
     run.kill()
     run.wait(harness.PATIENCE)
